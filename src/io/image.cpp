@@ -1,0 +1,1 @@
+#include "cytograd/io/image.h"
