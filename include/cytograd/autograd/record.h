@@ -1,0 +1,128 @@
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/error.h"
+#include "cytograd/core/tensor.h"
+
+/// @file
+/// Define-by-run differentiation. An operation computes its result, then calls `record` with what
+/// backward needs; `Tensor::backward` walks the nodes by falling sequence number.
+
+namespace cytograd {
+
+using Grads = std::vector<Tensor>;
+
+/// Tensors kept for backward: data without graph, so that keeping an output makes no cycle.
+struct Saved {
+  std::vector<Tensor> tensors;
+  Saved() = default;
+  Saved(std::initializer_list<Tensor> list) : tensors(list) {}
+};
+
+/// For rules without options.
+struct NoParams {};
+
+namespace autograd {
+
+/// What a node remembers of one input.
+struct Input {
+  std::shared_ptr<Node> node;  ///< null when no gradient is wanted
+  Shape shape;
+  Dtype dtype;
+};
+
+/// One recorded operation, or a leaf (a tensor whose gradient is kept).
+struct Node {
+  const char* name = "";
+  uint64_t sequence = 0;  ///< 0 for leaves; grows with every recorded operation
+  Shape shape;            ///< of the output
+  Dtype dtype = Dtype::float32;
+  std::vector<Input> inputs;
+  Tensor leaf_grad;  ///< leaves only
+  bool consumed = false;
+
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual ~Node();
+  virtual Grads backward(const Tensor& grad_output) {
+    (void)grad_output;
+    return {};
+  }
+  /// Frees what was saved; called once the rule has run.
+  virtual void release() {}
+};
+
+uint64_t next_sequence();
+bool any_requires_grad(const Tensors& inputs);
+/// Fills `node` and makes `output` its result. Returns output.
+Tensor attach(std::shared_ptr<Node> node, const char* name, const Tensors& inputs, Tensor output);
+
+/// Saved tensors with the storage versions they had.
+class SavedTensors {
+ public:
+  explicit SavedTensors(Saved saved);
+  /// @throws StateError if one of them was changed in place since
+  void verify(const char* op) const;
+  void clear();
+  const Tensor& operator[](size_t i) const { return tensors_[i]; }
+  size_t size() const { return tensors_.size(); }
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<uint64_t> versions_;
+};
+
+/// What a backward rule sees.
+template <class P>
+struct Back {
+  const SavedTensors& saved;
+  const P& params;
+  const std::vector<Input>& inputs;
+  /// Does input i want a gradient? Return an undefined Tensor there if not.
+  bool needs(size_t i) const { return inputs[i].node != nullptr; }
+  const Shape& input_shape(size_t i) const { return inputs[i].shape; }
+};
+
+template <class P, class Rule>
+struct RecordedNode final : Node {
+  SavedTensors saved;
+  P params;
+  RecordedNode(Saved s, P p) : saved(std::move(s)), params(std::move(p)) {}
+  Grads backward(const Tensor& grad_output) override {
+    saved.verify(name);
+    return Rule{}(Back<P>{saved, params, inputs}, grad_output);
+  }
+  void release() override { saved.clear(); }
+};
+
+}  // namespace autograd
+
+/// Records `output = name(inputs)` if recording is on and an input requires a gradient.
+///
+/// @param saved   tensors for the rule   @param params  plain values for the rule
+/// @param rule    `(const auto& back, const Tensor& dy) -> Grads`, one gradient per input with its
+/// shape and
+///                dtype, undefined where `!back.needs(i)`. Captures nothing, which is checked here,
+///                so that a graph owns exactly what was saved. Runs with recording off; `dy` has
+///                the output's shape and may be strided.
+template <class P, class Rule>
+Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, P params, Rule) {
+  static_assert(std::is_empty_v<Rule>, "a backward rule captures nothing: pass values in params");
+  if (!grad_enabled() || !autograd::any_requires_grad(inputs)) return output;
+  auto node =
+      std::make_shared<autograd::RecordedNode<P, Rule>>(std::move(saved), std::move(params));
+  return autograd::attach(std::move(node), name, inputs, std::move(output));
+}
+template <class Rule>
+Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, Rule rule) {
+  return record(name, inputs, std::move(output), std::move(saved), NoParams{}, rule);
+}
+
+}  // namespace cytograd

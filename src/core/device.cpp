@@ -1,0 +1,27 @@
+#include "cytograd/core/device.h"
+
+#include <charconv>
+#include <ostream>
+
+#include "cytograd/core/error.h"
+
+namespace cytograd {
+
+Device parse_device(const std::string& text) {
+  if (text == "cpu") return Device::cpu();
+  if (text == "cuda") return Device::cuda();
+  int index = -1;
+  if (text.starts_with("cuda:")) {
+    const char* last = text.data() + text.size();
+    const auto [end, ec] = std::from_chars(text.data() + 5, last, index);
+    if (ec == std::errc{} && end == last && index >= 0) return Device::cuda(index);
+  }
+  throw ValueError("device: expected cpu, cuda or cuda:N, got \"" + text + "\"");
+}
+
+std::ostream& operator<<(std::ostream& out, Device device) {
+  if (device.type == DeviceType::cpu) return out << "cpu";
+  return out << "cuda:" << device.index;
+}
+
+}  // namespace cytograd

@@ -1,0 +1,124 @@
+#include "cytograd/core/memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "cytograd/core/error.h"
+
+namespace cytograd {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Small blocks in steps of 64 bytes, larger ones in steps of an eighth of their power of two: at
+// most 12.5 % is wasted and similar sizes share a class.
+size_t round_up(size_t bytes) {
+  if (bytes <= 1024) return std::max((bytes + kAlignment - 1) / kAlignment, size_t{1}) * kAlignment;
+  const size_t step = size_t{1} << (60 - __builtin_clzll(bytes - 1));
+  return (bytes + step - 1) / step * step;
+}
+
+class CpuAllocator {
+ public:
+  ~CpuAllocator() { empty(); }
+
+  void* allocate(size_t bytes, size_t& capacity) {
+    capacity = round_up(bytes);
+    const std::lock_guard lock(mutex_);
+    if (fail_at_ > 0 && --fail_at_ == 0) fail(bytes);
+    auto it = free_.lower_bound(capacity);
+    void* data;
+    if (it != free_.end() && it->first <= 2 * capacity) {
+      capacity = it->first;
+      data = it->second;
+      free_.erase(it);
+      stats_.cached -= capacity;
+    } else {
+      data = from_system(capacity);
+      if (!data) {
+        release_cache();
+        data = from_system(capacity);
+      }
+      if (!data) fail(bytes);
+      ++stats_.allocations;
+    }
+    stats_.in_use += capacity;
+    stats_.peak = std::max(stats_.peak, stats_.in_use);
+    return data;
+  }
+
+  void release(void* data, size_t capacity) {
+    const std::lock_guard lock(mutex_);
+    stats_.in_use -= capacity;
+    stats_.cached += capacity;
+    free_.emplace(capacity, data);
+  }
+
+  void empty() {
+    const std::lock_guard lock(mutex_);
+    release_cache();
+  }
+  MemoryStats stats() {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    stats_.peak = stats_.in_use;
+  }
+  void fail_at(int64_t n) {
+    const std::lock_guard lock(mutex_);
+    fail_at_ = n;
+  }
+
+ private:
+  static void* from_system(size_t capacity) {
+    const bool huge = capacity >= 2 * kHugePage;
+    void* data = std::aligned_alloc(huge ? kHugePage : kAlignment, capacity);
+    if (data && huge) madvise(data, capacity, MADV_HUGEPAGE);
+    return data;
+  }
+  void release_cache() {
+    for (auto& [capacity, data] : free_) std::free(data);
+    free_.clear();
+    stats_.cached = 0;
+  }
+  [[noreturn]] void fail(size_t bytes) const {
+    check<DeviceError>(false, "memory", "out of memory on cpu: asked for ", bytes, " bytes, ",
+                       stats_.in_use, " in use, ", stats_.cached,
+                       " cached; use a smaller batch or image size");
+    std::abort();
+  }
+
+  std::mutex mutex_;
+  std::multimap<size_t, void*> free_;
+  MemoryStats stats_;
+  int64_t fail_at_ = 0;
+};
+
+// Never destroyed: tensors with static lifetime may be freed after every other static.
+CpuAllocator& allocator() {
+  static auto* instance = new CpuAllocator;
+  return *instance;
+}
+
+}  // namespace
+
+MemoryStats memory_stats(Device) { return allocator().stats(); }
+void reset_peak_memory(Device) { allocator().reset_peak(); }
+void empty_cache(Device) { allocator().empty(); }
+void fail_allocation_at(int64_t n) { allocator().fail_at(n); }
+
+Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
+  check<DeviceError>(device.type == DeviceType::cpu, "storage", "this build has no ", device,
+                     "; it was built for the CPU");
+  data_ = allocator().allocate(bytes, capacity_);
+}
+
+Storage::~Storage() { allocator().release(data_, capacity_); }
+
+}  // namespace cytograd

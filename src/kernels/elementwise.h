@@ -1,0 +1,20 @@
+#pragma once
+
+#include "cytograd/core/tensor.h"
+#include "kernels/context.h"
+
+namespace cytograd::kernels {
+
+/// sum += term; both contiguous, same shape and floating dtype.
+void add_into(CpuContext, const Tensor& sum, const Tensor& term);
+inline void add_into(const Tensor& sum, const Tensor& term) {
+  on_device(sum, [&](auto ctx) { add_into(ctx, sum, term); });
+}
+
+/// destination = source, converted; same shape, any strides.
+void copy(CpuContext, const Tensor& destination, const Tensor& source);
+
+/// Every element = value, any strides.
+void fill(CpuContext, const Tensor& destination, double value);
+
+}  // namespace cytograd::kernels

@@ -1,0 +1,98 @@
+#include "cytograd/autograd/record.h"
+
+#include <doctest/doctest.h>
+
+#include "kernels/elementwise.h"
+
+using namespace cytograd;
+
+namespace {
+
+// y = factor * x, the smallest op there is.
+Tensor scaled(const Tensor& x, double factor) {
+  const Tensor xc = x.contiguous();
+  Tensor y = Tensor::empty_like(xc);
+  for (int64_t i = 0; i < y.numel(); ++i) y.data<double>()[i] = factor * xc.data<double>()[i];
+  return record("scaled", {x}, y, Saved{x}, factor,
+                [](const auto& back, const Tensor& dy) -> Grads {
+                  const NoGrad no_grad;
+                  return {scaled(dy, back.params)};
+                });
+}
+
+Tensor added(const Tensor& a, const Tensor& b) {
+  Tensor y = a.detach().clone();
+  kernels::add_into(y, b.contiguous());
+  return record("added", {a, b}, y, {}, [](const auto&, const Tensor& dy) -> Grads {
+    return {dy, dy};
+  });
+}
+
+}  // namespace
+
+TEST_CASE("gradients add up over every path and every backward") {
+  const Tensor x = Tensor::from<double>({1, 2, 3});
+  x.set_requires_grad(true);
+  const Tensor y = scaled(x, 2);
+  const Tensor z = added(added(y, y), x);  // 5 x
+  z.backward(Tensor::ones({3}, Dtype::float64));
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{5, 5, 5});
+  scaled(x, 3).backward(Tensor::ones({3}, Dtype::float64));
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{8, 8, 8});
+}
+
+TEST_CASE("two leaves never share one gradient buffer") {
+  const Tensor a = Tensor::ones({2}, Dtype::float64), b = Tensor::ones({2}, Dtype::float64);
+  a.set_requires_grad(true);
+  b.set_requires_grad(true);
+  added(a, b).backward(Tensor::ones({2}, Dtype::float64));
+  a.grad().fill_(7);
+  CHECK(b.grad().to_vector<double>() == std::vector<double>{1, 1});
+}
+
+TEST_CASE("a consumed graph and a changed saved tensor are refused") {
+  const Tensor x = Tensor::ones({2}, Dtype::float64);
+  x.set_requires_grad(true);
+  const Tensor y = scaled(x, 2);
+  const Tensor one = Tensor::ones({2}, Dtype::float64);
+  y.backward(one);
+  CHECK_THROWS_WITH_AS(
+      y.backward(one),
+      "scaled: backward was already run through this graph; compute the result again", StateError);
+  const Tensor z = scaled(x, 2);
+  {
+    const NoGrad no_grad;
+    x.fill_(5);
+  }
+  CHECK_THROWS_AS(z.backward(one), StateError);
+  CHECK_THROWS_AS(x.fill_(1), StateError);
+}
+
+TEST_CASE("a graph of 200,000 nodes is freed without recursion") {
+  const Tensor x = Tensor::ones({1}, Dtype::float64);
+  x.set_requires_grad(true);
+  Tensor y = x;
+  for (int i = 0; i < 200'000; ++i) y = scaled(y, 1);
+  y = Tensor{};
+  CHECK(x.requires_grad());
+}
+
+TEST_CASE("memory of a graph is given back as backward passes") {
+  const size_t before = memory_stats().in_use;
+  {
+    const Tensor x = Tensor::ones({1000}, Dtype::float64);
+    x.set_requires_grad(true);
+    const Tensor y = scaled(scaled(scaled(x, 2), 2), 2);
+    const size_t held = memory_stats().in_use;
+    y.backward(Tensor::ones({1000}, Dtype::float64));
+    CHECK(memory_stats().in_use < held);
+  }
+  CHECK(memory_stats().in_use == before);
+}
+
+TEST_CASE("no recording, no graph") {
+  const Tensor x = Tensor::ones({2}, Dtype::float64);
+  x.set_requires_grad(true);
+  const NoGrad no_grad;
+  CHECK(!scaled(x, 2).requires_grad());
+}
