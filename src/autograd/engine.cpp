@@ -10,14 +10,12 @@ namespace {
 using autograd::Node;
 
 // Nobody else can see this memory, so it may be added into.
-bool is_unshared(const Tensor& t) {
-  return t.storage().use_count() == 1 && t.is_contiguous() && t.offset() == 0;
-}
+bool may_add_into(const Tensor& t) { return t.is_unshared() && t.is_contiguous() && t.offset() == 0; }
 
 void accumulate(Tensor& sum, Tensor term) {
   if (!sum.defined()) {
     sum = std::move(term);
-  } else if (is_unshared(sum)) {
+  } else if (may_add_into(sum)) {
     kernels::add_into(sum, term.contiguous());
   } else {
     Tensor fresh = sum.clone();
@@ -39,7 +37,7 @@ void run(const std::shared_ptr<Node>& root, const Tensor& grad_output) {
   const auto deliver = [&ready](const std::shared_ptr<Node>& node, Tensor grad) {
     if (node->sequence == 0) {
       // A leaf owns its gradient: later accumulation must not write into memory that others share.
-      if (!node->leaf_grad.defined() && !is_unshared(grad)) grad = grad.clone();
+      if (!node->leaf_grad.defined() && !may_add_into(grad)) grad = grad.clone();
       accumulate(node->leaf_grad, std::move(grad));
       return;
     }

@@ -86,6 +86,7 @@ Device Tensor::device() const { return impl("device").storage->device(); }
 bool Tensor::is_contiguous() const { return impl("is_contiguous").contiguous; }
 const std::shared_ptr<Storage>& Tensor::storage() const { return impl("storage").storage; }
 int64_t Tensor::offset() const { return impl("offset").offset; }
+bool Tensor::is_unshared() const { return impl_.use_count() == 1 && storage().use_count() == 1; }
 
 void* Tensor::raw_data() const {
   const Impl& i = impl("data");

@@ -63,6 +63,8 @@ class Tensor {
   size_t bytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
   const std::shared_ptr<Storage>& storage() const;
   int64_t offset() const;
+  /// True if no other handle or view can see this data: it may be overwritten without a copy.
+  bool is_unshared() const;
 
   /// This tensor if it is contiguous, else a packed copy. Differentiable.
   Tensor contiguous() const;
