@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cytograd/core/tensor.h"
+#include "cytograd/data/dataset.h"
+#include "cytograd/data/transform.h"
+
+namespace cytograd {
+
+/// A batch in the order of the epoch.
+struct Batch {
+  Tensor images;                 ///< [N, size, size, 3] float32
+  Tensor labels;                 ///< [N] int64
+  std::vector<int64_t> indices;  ///< [N] into Dataset::samples
+  std::vector<int64_t> domains;  ///< [N]
+  int64_t epoch = 0, number = 0;
+  int64_t size() const { return static_cast<int64_t>(indices.size()); }
+};
+
+enum class Order {
+  sequential,   ///< as given
+  shuffle,      ///< each sample once, in random order
+  replacement,  ///< uniform draws with replacement
+  balanced,     ///< draws with weight 1 / (n_dc * C_d): classes equally often in each domain
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 32;
+  Order order = Order::sequential;
+  bool drop_last = false;  ///< leave out an incomplete last batch
+  uint64_t seed = 0;
+  Preprocess preprocess;
+  Augmentation augmentation;
+  int threads = 0;          ///< workers; 0: num_threads()
+  int64_t prefetch = 4;     ///< batches ready or in work: bounds the memory
+  int64_t cache_bytes = 0;  ///< decoded pixels kept between epochs
+  int64_t max_pixels = int64_t{64} << 20;
+};
+
+/// Batches of a data set, decoded and augmented by worker threads.
+///
+/// Contents depend on (seed, epoch, sample) alone, not on threads, cache or where the epoch was
+/// entered. Not to be called from several threads at once. The data set must outlive the loader.
+class Loader {
+ public:
+  /// @param indices the samples to load. @throws ValueError for a bad option or index
+  Loader(const Dataset& dataset, std::vector<int64_t> indices, LoaderOptions options);
+  ~Loader();  ///< stops and joins the workers
+  Loader(Loader&&) noexcept;
+  Loader& operator=(Loader&&) noexcept;
+
+  /// Batches of one epoch.
+  int64_t batches() const;
+  /// Samples of one epoch.
+  int64_t samples() const;
+  /// Begins an epoch at one of its batches; what was prefetched is thrown away. Without a call,
+  /// `next` begins with epoch 0.
+  void start_at(int64_t epoch, int64_t batch = 0);
+  /// The next batch of the epoch; false at its end. Errors of workers (a file that has become
+  /// unreadable: DataError, FileError) are thrown here, at the batch they belong to.
+  bool next(Batch& batch);
+  /// Bytes of decoded pixels held now.
+  int64_t cached_bytes() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The samples of epoch `epoch` in their order.
+std::vector<int64_t> epoch_order(const Dataset& dataset, const std::vector<int64_t>& indices,
+                                 Order order, uint64_t seed, int64_t epoch);
+
+}  // namespace cytograd
