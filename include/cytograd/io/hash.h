@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cytograd {
+
+/// XXH3, 128 bits, as 32 lower-case hex digits (high half first, as `xxh128sum` prints it).
+/// Finds accidents, not attacks.
+std::string xxh3_128(std::string_view bytes);
+/// The same over a file, read in pieces. @throws FileError
+std::string xxh3_128_file(const std::string& path);
+
+}  // namespace cytograd
