@@ -1,6 +1,7 @@
 #include "cytograd/io/csv.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/text.h"
@@ -33,7 +34,8 @@ class CsvParser {
  private:
   [[noreturn]] void fail(const std::string& found, const std::string& expected,
                          const std::string& hint) const {
-    throw DataError({"csv.form", t_.name_, "line " + std::to_string(row_line_), found, expected, hint});
+    throw DataError(
+        {"csv.form", t_.name_, "line " + std::to_string(row_line_), found, expected, hint});
   }
 
   void row() {
@@ -109,9 +111,10 @@ class CsvParser {
 
   void keep() {
     if (t_.header_.empty()) {
+      std::unordered_set<std::string> seen;
       for (const auto& f : row_) {
         std::string name = text_.substr(f.begin, f.end - f.begin);
-        if (!name.empty() && std::find(t_.header_.begin(), t_.header_.end(), name) != t_.header_.end())
+        if (!name.empty() && !seen.insert(name).second)
           fail("column \"" + name + "\" appears twice", "different names", "");
         t_.header_.push_back(std::move(name));
       }
@@ -159,13 +162,14 @@ size_t CsvTable::column(std::string_view name) const {
   if (const auto found = find_column(name)) return *found;
   const std::string near = nearest_name(name, header_);
   throw DataError({"csv.form", name_, "line 1", "no column \"" + std::string(name) + "\"",
-                   "a column of that name",
-                   near.empty() ? "" : "did you mean \"" + near + "\"?"});
+                   "a column of that name", near.empty() ? "" : "did you mean \"" + near + "\"?"});
 }
 
 double CsvTable::number(size_t row, size_t column) const {
   if (const auto number = parse_double(trim(at(row, column)))) return *number;
-  fail(row, "\"" + std::string(at(row, column).substr(0, 80)) + "\" in column \"" + header_[column] + "\"",
+  fail(row,
+       "\"" + std::string(at(row, column).substr(0, 80)) + "\" in column \"" + header_[column] +
+           "\"",
        "a number");
 }
 

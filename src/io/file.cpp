@@ -75,8 +75,8 @@ int read_to_end(int fd, uint64_t size_hint, uint64_t limit, std::string& out) {
 std::string read_file(const std::string& path, uint64_t limit) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd == -1) throw_file_error(path, "open", errno);
-  const auto closer = std::unique_ptr<const int, void (*)(const int*)>(
-      &fd, [](const int* p) { ::close(*p); });
+  const auto closer =
+      std::unique_ptr<const int, void (*)(const int*)>(&fd, [](const int* p) { ::close(*p); });
   struct stat info {};
   if (fstat(fd, &info) != 0) throw_file_error(path, "read", errno);
   if (S_ISDIR(info.st_mode)) throw_file_error(path, "read", EISDIR);
@@ -182,8 +182,8 @@ int remove_stale_temporaries(const std::string& folder) {
     const std::string name = entry->d_name;
     const pid_t owner = owner_of_temporary(name);
     if (owner == 0 || owner == getpid() || kill(owner, 0) == 0 || errno == EPERM) continue;
-    const int fd = openat(dirfd(handle.get()), entry->d_name,
-                          O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int fd =
+        openat(dirfd(handle.get()), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd == -1 && errno != ELOOP) continue;
     // The process id may belong to another container; its lock is seen all the same.
     const bool free = fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == 0;

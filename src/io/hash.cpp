@@ -33,8 +33,8 @@ std::string xxh3_128(std::string_view bytes) {
 std::string xxh3_128_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd == -1) io::throw_file_error(path, "open", errno);
-  const auto closer = std::unique_ptr<const int, void (*)(const int*)>(
-      &fd, [](const int* p) { ::close(*p); });
+  const auto closer =
+      std::unique_ptr<const int, void (*)(const int*)>(&fd, [](const int* p) { ::close(*p); });
   const auto state = std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)>(
       XXH3_createState(), XXH3_freeState);
   if (!state) throw std::bad_alloc();

@@ -39,11 +39,11 @@ void check_size(const ImageSource& source, int64_t height, int64_t width) {
                   "image size is " + std::to_string(width) + " x " + std::to_string(height));
   const int64_t limit = source.options.max_pixels;
   if (height > limit / width)
-    throw DataError({"img.bomb", source.name, "",
-                     "image of " + std::to_string(width) + " x " + std::to_string(height) +
-                         " pixels",
-                     "at most " + std::to_string(limit) + " pixels",
-                     "raise the limit if the file can be trusted"});
+    throw DataError(
+        {"img.bomb", source.name, "",
+         "image of " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
+         "at most " + std::to_string(limit) + " pixels",
+         "raise the limit if the file can be trusted"});
 }
 
 Image apply_orientation(Image image, int orientation) {
@@ -55,10 +55,10 @@ Image apply_orientation(Image image, int orientation) {
     for (int64_t x = 0; x < out.width; ++x) {
       // The source pixel shown at (y, x), by the table of EXIF 2.3, tag 0x0112.
       int64_t sy = swapped ? x : y, sx = swapped ? y : x;
-      const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 ||
-                          orientation == 8;
-      const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 ||
-                          orientation == 7;
+      const bool flip_x =
+          orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+      const bool flip_y =
+          orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
       if (flip_x) sx = image.width - 1 - sx;
       if (flip_y) sy = image.height - 1 - sy;
       std::copy_n(image.at(sy, sx), image.channels, out.at(y, x));
@@ -133,11 +133,14 @@ std::string describe_content(std::string_view b) {
       {"P4"sv, "a PNM image in a variant other than P5 and P6"},
       {"P7"sv, "a PNM image in a variant other than P5 and P6"},
   };
+  const auto at = [&](size_t place, std::string_view part) {
+    return b.size() >= place && starts_with(b.substr(place), part);
+  };
   if (b.empty()) return "an empty file";
   for (const auto& [magic, text] : known)
     if (starts_with(b, magic)) return text;
-  if (starts_with(b, "RIFF") && b.substr(8, 4) == "WEBP") return "a WebP image";
-  if (b.substr(4, 4) == "ftyp") return "an MPEG-4, HEIF or AVIF file";
+  if (starts_with(b, "RIFF") && at(8, "WEBP")) return "a WebP image";
+  if (at(4, "ftyp")) return "an MPEG-4, HEIF or AVIF file";
   const std::string head = to_lower_ascii(trim(b.substr(0, 512)));
   if (starts_with(head, "<!doctype html") || starts_with(head, "<html")) return "an HTML page";
   if (starts_with(head, "<?xml") || starts_with(head, "<svg")) return "XML text";

@@ -16,6 +16,7 @@
 #pragma GCC diagnostic pop
 #endif
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -98,7 +99,8 @@ PnmHeader pnm_header(const ImageSource& source) {
   check_size(source, info.height, info.width);
   if (maximum != 255 && maximum != 65535)
     throw_form(source, "PNM with maximum " + std::to_string(maximum), "255 or 65535");
-  const auto bytes = static_cast<uint64_t>(info.width * info.height * info.channels * info.bits / 8);
+  const auto bytes =
+      static_cast<uint64_t>(info.width * info.height * info.channels * info.bits / 8);
   if (b.size() - i < bytes + 1) throw_truncated(source, "PNM", b.size());  // 1: the separator
   return {info, i + 1};
 }

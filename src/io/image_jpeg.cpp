@@ -46,7 +46,8 @@ void stop_on_warning(j_common_ptr info, int level) {
 }
 
 void limit_scans(j_common_ptr info) {
-  if (info->is_decompressor && reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > max_scans)
+  if (info->is_decompressor &&
+      reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > max_scans)
     stop(info);
 }
 
@@ -137,8 +138,9 @@ ImageInfo header(Decoder& d, const ImageSource& source) {
   if (space == JCS_CMYK || space == JCS_YCCK)
     throw_form(source, "CMYK JPEG, whose colours depend on a printing profile", "RGB or grey");
   if (space != JCS_GRAYSCALE && space != JCS_YCbCr && space != JCS_RGB)
-    throw_form(source, "JPEG of an unknown colour space with " +
-                           std::to_string(d.info.num_components) + " components",
+    throw_form(source,
+               "JPEG of an unknown colour space with " + std::to_string(d.info.num_components) +
+                   " components",
                "RGB or grey");
   ImageInfo info;
   info.format = ImageFormat::jpeg;

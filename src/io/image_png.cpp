@@ -111,9 +111,9 @@ std::string encode_label_png(const LabelImage& image) {
     big_endian.push_back(static_cast<uint8_t>(label >> 8));
     big_endian.push_back(static_cast<uint8_t>(label & 0xFF));
   }
-  return io::encode({image.height, image.width, 16, PNG_COLOR_TYPE_GRAY,
-                     static_cast<size_t>(image.width) * 2},
-                    big_endian.data());
+  return io::encode(
+      {image.height, image.width, 16, PNG_COLOR_TYPE_GRAY, static_cast<size_t>(image.width) * 2},
+      big_endian.data());
 }
 
 void write_label_png(const std::string& path, const LabelImage& image) {

@@ -87,16 +87,18 @@ void open(TiffFile& file, const ImageSource& source) {
       options.get(), static_cast<tmsize_t>(source.options.max_pixels * 8 + (1 << 20)));
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, &file);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), ignore_warning, nullptr);
-  file.tiff = TIFFClientOpenExt(source.name.c_str(), "rmh", &file, read_bytes, write_bytes, seek,
-                                close_nothing, size_of_file, map_nothing, unmap_nothing,
-                                options.get());
+  // m: no mapping; D: strip tables are read when used, after their length has been checked.
+  file.tiff =
+      TIFFClientOpenExt(source.name.c_str(), "rmD", &file, read_bytes, write_bytes, seek,
+                        close_nothing, size_of_file, map_nothing, unmap_nothing, options.get());
   if (!file.tiff) fail(source, file);
 }
 
 // Refuses what cannot be converted without guessing.
 void check_form(const ImageSource& source, const Layout& t, uint16_t sample_format) {
   const int bits = t.info.bits;
-  const bool grey = t.photometric == PHOTOMETRIC_MINISBLACK || t.photometric == PHOTOMETRIC_MINISWHITE;
+  const bool grey =
+      t.photometric == PHOTOMETRIC_MINISBLACK || t.photometric == PHOTOMETRIC_MINISWHITE;
   const bool color = t.photometric == PHOTOMETRIC_RGB || t.photometric == PHOTOMETRIC_YCBCR;
   const bool palette = t.photometric == PHOTOMETRIC_PALETTE;
   if (!grey && !color && !palette)
@@ -129,7 +131,11 @@ Layout header(TiffFile& file, const ImageSource& source) {
   TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
   if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &t.photometric))
     t.photometric = t.samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
-  t.info = {ImageFormat::tiff, height, width, t.samples, bits,
+  t.info = {ImageFormat::tiff,
+            height,
+            width,
+            t.samples,
+            bits,
             t.photometric == PHOTOMETRIC_PALETTE,
             orientation >= 1 && orientation <= 8 ? orientation : 1};
   check_form(source, t, sample_format);
@@ -186,12 +192,11 @@ void check_chunks(const ImageSource& source, const Layout& t, uint64_t chunks, u
 Image read_chunks(TiffFile& file, const ImageSource& source, const Layout& t) {
   TIFF* tiff = file.tiff;
   const uint32_t chunks = t.tiled ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
-  const auto chunk_bytes =
-      static_cast<uint64_t>(std::max<tmsize_t>(t.tiled ? TIFFTileSize(tiff) : TIFFStripSize(tiff), 0));
+  const auto chunk_bytes = static_cast<uint64_t>(
+      std::max<tmsize_t>(t.tiled ? TIFFTileSize(tiff) : TIFFStripSize(tiff), 0));
   const bool separate = t.planar == PLANARCONFIG_SEPARATE && t.samples > 1;
   const int step = separate ? 1 : t.samples;
-  const auto across =
-      (static_cast<uint64_t>(t.info.width) + t.chunk_width - 1) / t.chunk_width;
+  const auto across = (static_cast<uint64_t>(t.info.width) + t.chunk_width - 1) / t.chunk_width;
   const auto down = (static_cast<uint64_t>(t.info.height) + t.chunk_height - 1) / t.chunk_height;
   const uint64_t row_bytes = (uint64_t{t.chunk_width} * step * t.info.bits + 7) / 8;
   check_chunks(source, t, chunks, chunk_bytes);

@@ -7,7 +7,7 @@
 namespace cytograd::io {
 namespace {
 
-constexpr png_uint_32 max_side = 1u << 24;          // the product is checked on its own
+constexpr png_uint_32 max_side = 1u << 24;           // the product is checked on its own
 constexpr size_t max_chunk_bytes = size_t{8} << 20;  // text and profiles
 constexpr uint64_t max_deflate_ratio = 1032;         // what one deflate symbol can expand to
 
@@ -95,7 +95,8 @@ std::vector<uint8_t> PngReader::rows(Samples samples) {
   const auto width = static_cast<int64_t>(png_get_image_width(png_, info_));
   const uint64_t stored = static_cast<uint64_t>(height) *
                           ((static_cast<uint64_t>(width) * png_get_channels(png_, info_) *
-                            png_get_bit_depth(png_, info_)) / 8);
+                            png_get_bit_depth(png_, info_)) /
+                           8);
   if (stored / max_deflate_ratio > source_.bytes.size()) throw_unjustified(source_, height, width);
   if (!start_rows(samples)) fail();
   std::vector<uint8_t> pixels(static_cast<size_t>(height) * row_bytes_);

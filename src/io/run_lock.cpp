@@ -45,7 +45,8 @@ std::string content(int fd) {
 
 // Whether `path` still names the open file: a releasing process may have removed it meanwhile.
 bool still_there(const std::string& path, int fd) {
-  struct stat a {}, b {};
+  struct stat a {
+  }, b{};
   return fstat(fd, &a) == 0 && stat(path.c_str(), &b) == 0 && a.st_ino == b.st_ino &&
          a.st_dev == b.st_dev;
 }

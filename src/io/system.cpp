@@ -159,8 +159,8 @@ void throw_file_error(const std::string& path, const char* action, int error, ui
       fault.id = "disk.full";
       struct statvfs space {};
       if (statvfs(folder_of(path).c_str(), &space) == 0)
-        fault.found += "; " + std::to_string(uint64_t{space.f_bavail} * space.f_frsize) +
-                       " bytes are free";
+        fault.found +=
+            "; " + std::to_string(uint64_t{space.f_bavail} * space.f_frsize) + " bytes are free";
       if (needed > 0) fault.expected = "room for " + std::to_string(needed) + " bytes";
       fault.hint = "free space or choose another place";
       break;

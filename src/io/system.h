@@ -25,8 +25,8 @@ int reserve(int fd, uint64_t bytes);
 }  // namespace sys
 
 namespace testing {
-/// The n-th call (from 1) of this thread to a function in `sys` fails with `error`; with error 0 the
-/// n-th write is short. n = 0 turns it off.
+/// The n-th call (from 1) of this thread to a function in `sys` fails with `error`; with error 0
+/// the n-th write is short. n = 0 turns it off.
 void fail_syscall_at(int n, int error);
 /// Calls since the last `fail_syscall_at`.
 int syscalls_seen();

@@ -84,9 +84,9 @@ bool is_valid_utf8(std::string_view s) {
     for (size_t k = 1; k < n; ++k)
       if ((byte(i + k) & 0xC0) != 0x80) return false;
     const unsigned second = byte(i + 1);
-    if (lead == 0xE0 && second < 0xA0) return false;  // overlong
+    if (lead == 0xE0 && second < 0xA0) return false;   // overlong
     if (lead == 0xED && second >= 0xA0) return false;  // surrogates
-    if (lead == 0xF0 && second < 0x90) return false;  // overlong
+    if (lead == 0xF0 && second < 0x90) return false;   // overlong
     if (lead == 0xF4 && second >= 0x90) return false;  // beyond U+10FFFF
     i += n;
   }

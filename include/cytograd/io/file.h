@@ -9,7 +9,8 @@
 /// @file
 /// Whole files in, whole files out. Paths are bytes and are never re-encoded.
 /// Errors of the file system are `FileError` with one of the ids `file.missing`, `file.permission`,
-/// `file.kind`, `file.io`, `disk.full`, `paths`; a file over a size limit is `DataError` `file.size`.
+/// `file.kind`, `file.io`, `disk.full`, `paths`; a file over a size limit is `DataError`
+/// `file.size`.
 
 namespace cytograd {
 

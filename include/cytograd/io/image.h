@@ -21,8 +21,8 @@
 ///   separate planes of more than 16 bits, PNM with a maximum other than 255 or 65535.
 ///
 /// Faults are `DataError`: `img.type` not a supported image, `img.truncated` ends early,
-/// `img.corrupt` contradicts itself (a decoder's warning counts), `img.bomb` over the pixel limit or
-/// larger than its own bytes can justify, `img.form` see above.
+/// `img.corrupt` contradicts itself (a decoder's warning counts), `img.bomb` over the pixel limit
+/// or larger than its own bytes can justify, `img.form` see above.
 
 namespace cytograd {
 
