@@ -1,0 +1,12 @@
+#pragma once
+
+#include "cytograd/core/tensor.h"
+
+namespace cytograd {
+
+/// x weight^T + bias. float32 and float64. Differentiable in all three.
+/// @param x [..., in]   @param weight [out, in]   @param bias [out], or undefined for none
+/// @return [..., out]   @throws ShapeError, DtypeError
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+}  // namespace cytograd
