@@ -34,20 +34,20 @@ struct Row {
 // clang-format off
 constexpr std::array<Row, cell_class_count> rows{{
 //  radius      spread  nc             form         ecc   rough  chromatin     contrast      clumping      grain         nucleoli    basophilia    eosin         hemoglobin    mottl edge  hof   halo
-  {{8.0F,7.6F}, 0.08F, {0.80F,0.72F}, Form::round,  0.5F, 0.16F, {0.66F,0.72F},{0.16F,0.20F},{0.05F,0.15F},{0.40F,0.45F},{3.4F,2.4F},{0.62F,0.52F},{0.00F,0.00F},{0,0},        0.10F,0.18F,0.10F,0.10F},  // blast
-  {{9.6F,9.0F}, 0.07F, {0.62F,0.56F}, Form::round,  0.8F, 0.14F, {0.70F,0.78F},{0.18F,0.24F},{0.10F,0.25F},{0.45F,0.55F},{1.8F,0.8F},{0.58F,0.46F},{0.05F,0.12F},{0,0},        0.14F,0.10F,0.45F,0.05F},  // promyelocyte
-  {{8.4F,7.8F}, 0.07F, {0.50F,0.44F}, Form::round,  0.9F, 0.16F, {0.86F,0.96F},{0.24F,0.30F},{0.30F,0.45F},{0.60F,0.70F},{0.1F,0.0F},{0.30F,0.16F},{0.22F,0.32F},{0,0},        0.22F,0.04F,0.40F,0.00F},  // myelocyte
-  {{7.7F,7.2F}, 0.07F, {0.41F,0.36F}, Form::bean,   0.7F, 0.16F, {0.98F,1.06F},{0.26F,0.30F},{0.45F,0.60F},{0.70F,0.80F},{0,0},      {0.13F,0.08F},{0.34F,0.38F},{0,0},        0.20F,0.02F,0.15F,0.00F},  // metamyelocyte
-  {{7.0F,6.8F}, 0.06F, {0.33F,0.30F}, Form::band,   0.2F, 0.15F, {1.08F,1.15F},{0.25F,0.28F},{0.60F,0.70F},{0.80F,0.90F},{0,0},      {0.06F,0.05F},{0.38F,0.40F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // band
-  {{6.8F,6.6F}, 0.06F, {0.30F,0.26F}, Form::lobed,  0.2F, 0.16F, {1.15F,1.25F},{0.22F,0.26F},{0.65F,0.75F},{0.85F,0.95F},{0,0},      {0.05F,0.04F},{0.40F,0.42F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // segmented
-  {{7.2F,7.0F}, 0.06F, {0.34F,0.28F}, Form::lobed,  0.7F, 0.16F, {0.92F,1.02F},{0.24F,0.28F},{0.60F,0.70F},{0.80F,0.90F},{0,0},      {0.14F,0.08F},{0.20F,0.20F},{0,0},        0.12F,0.00F,0.00F,0.00F},  // eosinophil
-  {{6.6F,6.2F}, 0.07F, {0.46F,0.40F}, Form::lobed,  0.3F, 0.28F, {0.80F,0.88F},{0.16F,0.20F},{0.35F,0.45F},{0.80F,0.90F},{0,0},      {0.16F,0.10F},{0.28F,0.30F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // basophil
-  {{9.0F,8.7F}, 0.07F, {0.62F,0.56F}, Form::bean,   0.5F, 0.26F, {0.66F,0.72F},{0.20F,0.24F},{0.12F,0.20F},{0.50F,0.60F},{1.6F,0.6F},{0.46F,0.38F},{0.06F,0.08F},{0,0},        0.24F,0.06F,0.10F,0.00F},  // promonocyte
-  {{8.6F,8.2F}, 0.09F, {0.46F,0.40F}, Form::bean,   0.5F, 0.42F, {0.78F,0.84F},{0.26F,0.30F},{0.25F,0.35F},{0.75F,0.90F},{0,0},      {0.34F,0.28F},{0.10F,0.12F},{0,0},        0.28F,0.02F,0.00F,0.00F},  // monocyte
-  {{5.3F,4.7F}, 0.12F, {0.76F,0.82F}, Form::round,  0.9F, 0.16F, {1.06F,1.20F},{0.20F,0.24F},{0.45F,0.60F},{0.90F,1.10F},{0,0},      {0.52F,0.46F},{0.00F,0.00F},{0,0},        0.10F,0.12F,0.00F,0.15F},  // lymphocyte
-  {{9.4F,8.8F}, 0.07F, {0.74F,0.68F}, Form::round,  0.3F, 0.24F, {0.74F,0.80F},{0.20F,0.24F},{0.15F,0.25F},{0.50F,0.60F},{2.2F,1.2F},{1.10F,1.20F},{0.00F,0.00F},{0,0},        0.12F,0.35F,0.25F,0.45F},  // proerythroblast
-  {{7.4F,6.8F}, 0.06F, {0.64F,0.56F}, Form::round,  0.3F, 0.15F, {0.95F,1.08F},{0.34F,0.40F},{0.55F,0.75F},{0.85F,0.95F},{0,0},      {1.20F,0.98F},{0.00F,0.02F},{0.0F,0.1F},  0.10F,0.20F,0.10F,0.35F},  // baso_erythroblast
-  {{6.2F,5.5F}, 0.06F, {0.44F,0.34F}, Form::round,  0.5F, 0.14F, {1.18F,1.34F},{0.42F,0.42F},{0.85F,0.95F},{0.95F,0.90F},{0,0},      {0.60F,0.32F},{0.02F,0.05F},{0.4F,0.8F},  0.10F,0.04F,0.00F,0.10F},  // poly_erythroblast
+  {{8.0F,7.6F}, 0.08F, {0.80F,0.72F}, Form::round,  0.5F, 0.22F, {0.66F,0.72F},{0.30F,0.38F},{0.05F,0.15F},{0.40F,0.45F},{3.4F,2.4F},{0.62F,0.52F},{0.00F,0.00F},{0,0},        0.10F,0.18F,0.10F,0.10F},  // blast
+  {{9.6F,9.0F}, 0.07F, {0.62F,0.56F}, Form::round,  0.8F, 0.22F, {0.70F,0.78F},{0.32F,0.43F},{0.10F,0.25F},{0.45F,0.55F},{1.8F,0.8F},{0.58F,0.46F},{0.05F,0.12F},{0,0},        0.14F,0.10F,0.45F,0.05F},  // promyelocyte
+  {{8.4F,7.8F}, 0.07F, {0.50F,0.44F}, Form::round,  0.9F, 0.22F, {0.86F,0.96F},{0.35F,0.43F},{0.30F,0.45F},{0.60F,0.70F},{0.1F,0.0F},{0.30F,0.16F},{0.22F,0.32F},{0,0},        0.22F,0.04F,0.40F,0.00F},  // myelocyte
+  {{7.7F,7.2F}, 0.07F, {0.41F,0.36F}, Form::bean,   0.7F, 0.22F, {0.98F,1.06F},{0.36F,0.42F},{0.45F,0.60F},{0.70F,0.80F},{0,0},      {0.13F,0.08F},{0.34F,0.38F},{0,0},        0.20F,0.02F,0.15F,0.00F},  // metamyelocyte
+  {{7.0F,6.8F}, 0.06F, {0.33F,0.30F}, Form::band,   0.2F, 0.20F, {1.08F,1.15F},{0.34F,0.38F},{0.60F,0.70F},{0.80F,0.90F},{0,0},      {0.06F,0.05F},{0.38F,0.40F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // band
+  {{6.8F,6.6F}, 0.06F, {0.30F,0.26F}, Form::lobed,  0.2F, 0.22F, {1.15F,1.25F},{0.30F,0.35F},{0.65F,0.75F},{0.85F,0.95F},{0,0},      {0.05F,0.04F},{0.40F,0.42F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // segmented
+  {{7.2F,7.0F}, 0.06F, {0.34F,0.28F}, Form::lobed,  0.7F, 0.20F, {0.92F,1.02F},{0.32F,0.38F},{0.60F,0.70F},{0.80F,0.90F},{0,0},      {0.14F,0.08F},{0.20F,0.20F},{0,0},        0.12F,0.00F,0.00F,0.00F},  // eosinophil
+  {{6.6F,6.2F}, 0.07F, {0.46F,0.40F}, Form::lobed,  0.3F, 0.28F, {0.80F,0.88F},{0.21F,0.26F},{0.35F,0.45F},{0.80F,0.90F},{0,0},      {0.16F,0.10F},{0.28F,0.30F},{0,0},        0.20F,0.00F,0.00F,0.00F},  // basophil
+  {{9.0F,8.7F}, 0.07F, {0.62F,0.56F}, Form::bean,   0.5F, 0.34F, {0.66F,0.72F},{0.36F,0.43F},{0.12F,0.20F},{0.50F,0.60F},{1.6F,0.6F},{0.46F,0.38F},{0.06F,0.08F},{0,0},        0.24F,0.06F,0.10F,0.00F},  // promonocyte
+  {{8.6F,8.2F}, 0.09F, {0.46F,0.40F}, Form::bean,   0.5F, 0.50F, {0.78F,0.84F},{0.39F,0.45F},{0.25F,0.35F},{0.75F,0.90F},{0,0},      {0.34F,0.28F},{0.10F,0.12F},{0,0},        0.28F,0.02F,0.00F,0.00F},  // monocyte
+  {{5.3F,4.7F}, 0.12F, {0.76F,0.82F}, Form::round,  0.9F, 0.24F, {1.06F,1.20F},{0.30F,0.36F},{0.45F,0.60F},{0.90F,1.10F},{0,0},      {0.52F,0.46F},{0.00F,0.00F},{0,0},        0.10F,0.12F,0.00F,0.15F},  // lymphocyte
+  {{9.4F,8.8F}, 0.07F, {0.74F,0.68F}, Form::round,  0.3F, 0.30F, {0.74F,0.80F},{0.34F,0.41F},{0.15F,0.25F},{0.50F,0.60F},{2.2F,1.2F},{1.10F,1.20F},{0.00F,0.00F},{0,0},        0.12F,0.35F,0.25F,0.45F},  // proerythroblast
+  {{7.4F,6.8F}, 0.06F, {0.64F,0.56F}, Form::round,  0.3F, 0.15F, {0.95F,1.08F},{0.39F,0.46F},{0.55F,0.75F},{0.85F,0.95F},{0,0},      {1.20F,0.98F},{0.00F,0.02F},{0.0F,0.1F},  0.10F,0.20F,0.10F,0.35F},  // baso_erythroblast
+  {{6.2F,5.5F}, 0.06F, {0.44F,0.34F}, Form::round,  0.5F, 0.14F, {1.18F,1.34F},{0.44F,0.44F},{0.85F,0.95F},{0.95F,0.90F},{0,0},      {0.60F,0.32F},{0.02F,0.05F},{0.4F,0.8F},  0.10F,0.04F,0.00F,0.10F},  // poly_erythroblast
   {{5.1F,4.5F}, 0.05F, {0.26F,0.17F}, Form::round,  0.9F, 0.12F, {1.55F,1.80F},{0.14F,0.06F},{0.60F,0.50F},{0.80F,0.80F},{0,0},      {0.16F,0.05F},{0.04F,0.04F},{1.00F,1.15F},0.06F,0.00F,0.00F,0.00F},  // ortho_erythroblast
 }};
 // clang-format on
@@ -56,7 +56,9 @@ float spread(Rng& rng, float amount) {
   return 1 + amount * static_cast<float>(std::clamp(rng.normal(), -2.0, 2.0));
 }
 
-float between(Rng& rng, float low, float high) { return static_cast<float>(rng.uniform(low, high)); }
+float between(Rng& rng, float low, float high) {
+  return static_cast<float>(rng.uniform(low, high));
+}
 
 Shape oval(float radius, float stretch, Rng& rng) {
   const float half = radius * stretch, r = radius * (1 - 0.5F * stretch);
@@ -78,7 +80,8 @@ Shape sausage(float bend, float angle, float thickness, float knob, Rng& rng) {
     heading += turn * spread(rng, 0.2F);
     const Point next{at.x + length * std::cos(heading), at.y + length * std::sin(heading)};
     const bool end = i == steps - 1;
-    const float next_radius = thickness * (end ? 1 + knob * between(rng, 0.0F, 1.0F) : spread(rng, 0.06F));
+    const float next_radius =
+        thickness * (end ? 1 + knob * between(rng, 0.0F, 1.0F) : spread(rng, 0.06F));
     shape.parts.push_back({at, next, radius, next_radius});
     at = next, radius = next_radius;
   }
@@ -94,11 +97,13 @@ Shape lobes(int count, float lobe, Rng& rng) {
   std::vector<Point> centers;
   for (int i = 0; i < count; ++i) {
     const float angle = step * static_cast<float>(i) + between(rng, -0.18F, 0.18F);
-    const float reach = ring * spread(rng, 0.08F), tangent = angle + pi / 2 + between(rng, -0.5F, 0.5F);
+    const float reach = ring * spread(rng, 0.08F),
+                tangent = angle + pi / 2 + between(rng, -0.5F, 0.5F);
     const Point c{reach * std::cos(angle), reach * std::sin(angle)};
     const float half = lobe * between(rng, 0.15F, 0.55F), r = lobe * spread(rng, 0.1F);
     const float dx = half * std::cos(tangent), dy = half * std::sin(tangent);
-    shape.parts.push_back({{c.x - dx, c.y - dy}, {c.x + dx, c.y + dy}, r, r * between(rng, 0.8F, 1.0F)});
+    shape.parts.push_back(
+        {{c.x - dx, c.y - dy}, {c.x + dx, c.y + dy}, r, r * between(rng, 0.8F, 1.0F)});
     centers.push_back(c);
   }
   for (size_t i = 1; i < centers.size(); ++i) {
@@ -135,16 +140,20 @@ int count_lobes(CellClass cell, float age, Rng& rng) {
 Shape make_nucleus(CellClass cell, Form form, float age, int lobe_count, Rng& rng) {
   switch (form) {
     case Form::round:
-      return oval(3, between(rng, 0.02F, cell == CellClass::ortho_erythroblast ? 0.10F : 0.26F), rng);
+      return oval(3, between(rng, 0.02F, cell == CellClass::ortho_erythroblast ? 0.10F : 0.26F),
+                  rng);
     case Form::bean: {
       if (cell == CellClass::promonocyte)
         return sausage(between(rng, 2.0F, 2.6F), between(rng, 1.6F, 2.6F), 3.4F, 0.05F, rng);
       if (cell == CellClass::monocyte)
-        return sausage(between(rng, 2.0F, 3.0F), between(rng, 2.2F, 4.0F), between(rng, 1.9F, 2.5F), 0.2F, rng);
-      return sausage(2.3F + 0.5F * age, between(rng, 1.9F, 2.4F) + 0.9F * age, 2.4F - 0.6F * age, 0, rng);
+        return sausage(between(rng, 2.0F, 3.0F), between(rng, 2.2F, 4.0F), between(rng, 1.9F, 2.5F),
+                       0.2F, rng);
+      return sausage(2.3F + 0.5F * age, between(rng, 1.9F, 2.4F) + 0.9F * age, 2.4F - 0.6F * age, 0,
+                     rng);
     }
     case Form::band:
-      return sausage(between(rng, 2.7F, 3.3F), between(rng, 3.1F, 4.4F), 1.45F - 0.15F * age, 0.22F, rng);
+      return sausage(between(rng, 2.7F, 3.3F), between(rng, 3.1F, 4.4F), 1.45F - 0.15F * age, 0.22F,
+                     rng);
     case Form::lobed:
       return lobes(lobe_count, 1.6F, rng);
   }
@@ -200,8 +209,8 @@ void add_granules(CellClass cell, float age, Anatomy& a, Rng& rng) {
 }
 
 // Vacuoles, nucleoli, folds, and the pale Golgi zone on the far side of the nucleus.
-void add_details(CellClass cell, float age, const Row& row, Point shift, float nucleus_radius, Anatomy& a,
-                 Rng& rng) {
+void add_details(CellClass cell, float age, const Row& row, Point shift, float nucleus_radius,
+                 Anatomy& a, Rng& rng) {
   const float distance = std::hypot(shift.x, shift.y);
   if (distance > 0.2F)
     a.hof_at = {shift.x - shift.x / distance * nucleus_radius * 1.25F,

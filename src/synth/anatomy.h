@@ -11,8 +11,8 @@ namespace cytograd::synth {
 /// Granules of one kind.
 struct Granules {
   Pigment pigment = Pigment::azurophil;
-  float per_um2 = 0;       ///< of cytoplasm
-  float radius = 0.3F;     ///< micrometres
+  float per_um2 = 0;    ///< of cytoplasm
+  float radius = 0.3F;  ///< micrometres
   float amount = 1;
   float over_nucleus = 0;  ///< chance that one that falls on the nucleus is drawn
   float opacity = 0.9F;

@@ -39,7 +39,8 @@ std::vector<float> gaussian(float sigma) {
 
 // Roughly normal with variance 1: the sum of four bytes.
 float byte_normal(uint32_t bits) {
-  const int sum = static_cast<int>((bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24));
+  const int sum =
+      static_cast<int>((bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24));
   return static_cast<float>(sum - 510) * (1.0F / 147.8F);
 }
 
@@ -94,7 +95,8 @@ Image Canvas::develop(Rng& rng) const {
   for (int64_t y = 0; y < height_; ++y)
     for (int64_t x = 0; x < width_; ++x) {
       const float u = scale * static_cast<float>(x) - 1, v = scale * static_cast<float>(y) - 1;
-      const float shade = lamp * (1 - 0.5F * stain_.vignette * (u * u + v * v) + tilt_x * u + tilt_y * v);
+      const float shade =
+          lamp * (1 - 0.5F * stain_.vignette * (u * u + v * v) + tilt_x * u + tilt_y * v);
       const auto i = static_cast<size_t>(y * width_ + x);
       for (size_t c = 0; c < 3; ++c)
         light[i][c] = shade * stain_.background[c] * std::exp(-density_[i][c]);

@@ -12,7 +12,9 @@ namespace cytograd::synth {
 
 /// Amount of each pigment at a point.
 using Amounts = std::array<float, pigment_count>;
-inline float& of(Amounts& amounts, Pigment pigment) { return amounts[static_cast<size_t>(pigment)]; }
+inline float& of(Amounts& amounts, Pigment pigment) {
+  return amounts[static_cast<size_t>(pigment)];
+}
 
 /// The optical density of a field of view, drawn on in micrometres and developed into pixels.
 class Canvas {
@@ -35,9 +37,14 @@ class Canvas {
   /// (center_x, center_y); um_* are relative to the centre.
   template <class F>
   void each_pixel(float center_x, float center_y, float reach, F&& f) const {
-    const auto first = [&](float c) { return static_cast<int64_t>(std::floor((c - reach) / microns_)); };
-    const auto last = [&](float c) { return static_cast<int64_t>(std::ceil((c + reach) / microns_)); };
-    const int64_t y1 = std::min(height_, last(center_y) + 1), x1 = std::min(width_, last(center_x) + 1);
+    const auto first = [&](float c) {
+      return static_cast<int64_t>(std::floor((c - reach) / microns_));
+    };
+    const auto last = [&](float c) {
+      return static_cast<int64_t>(std::ceil((c + reach) / microns_));
+    };
+    const int64_t y1 = std::min(height_, last(center_y) + 1),
+                  x1 = std::min(width_, last(center_x) + 1);
     for (int64_t y = std::max<int64_t>(first(center_y), 0); y < y1; ++y) {
       const float v = (static_cast<float>(y) + 0.5F) * microns_ - center_y;
       for (int64_t x = std::max<int64_t>(first(center_x), 0); x < x1; ++x)

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
 #include "synth/draw.h"
 
 namespace cytograd::synth {
@@ -55,7 +56,8 @@ void draw_surroundings(Canvas& canvas, const Stain& stain, float cell_reach, Rng
     const auto x = static_cast<float>(rng.uniform(0, 2)) * half;
     const auto y = static_cast<float>(rng.uniform(0, 2)) * half;
     const auto radius = static_cast<float>(rng.uniform(0.8, 1.6));
-    if (std::hypot(x - half, y - half) > cell_reach + radius) draw_platelet(canvas, x, y, radius, noise, rng);
+    if (std::hypot(x - half, y - half) > cell_reach + radius)
+      draw_platelet(canvas, x, y, radius, noise, rng);
   }
 }
 
@@ -66,19 +68,23 @@ std::string_view name(CellClass cell) { return names[static_cast<size_t>(cell)].
 int stage(CellClass cell) { return names[static_cast<size_t>(cell)].stage; }
 
 CellClass cell_class(std::string_view wanted) {
-  std::string known;
+  std::vector<std::string> known;
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i].name == wanted) return static_cast<CellClass>(i);
-    known += (i ? ", " : "") + std::string(names[i].name);
+    known.emplace_back(names[i].name);
   }
-  throw ConfigError("classes: no class \"" + escape_control(std::string(wanted)) + "\", there are " + known);
+  const std::string near = nearest_name(wanted, known);
+  throw ConfigError(
+      "synth: no class \"" + escape_control(std::string(wanted)) + "\"; " +
+      (near.empty() ? "cyto synth cells --help lists them" : "did you mean " + near + "?"));
 }
 
 CellPicture draw_cell(const CellSpec& spec) {
-  check<ValueError>(spec.size >= 16 && spec.size <= 2048, "draw_cell", "size must be 16 to 2048, got ",
-                    spec.size);
-  check<ValueError>(spec.domain >= 0 && spec.domain < static_cast<int>(stains().size()), "draw_cell",
-                    "domain must be 0 to ", stains().size() - 1, ", got ", spec.domain);
+  check<ValueError>(spec.size >= 16 && spec.size <= 2048, "draw_cell",
+                    "size must be 16 to 2048, got ", spec.size);
+  check<ValueError>(spec.domain >= 0 && spec.domain < static_cast<int>(stains().size()),
+                    "draw_cell", "domain must be 0 to ", stains().size() - 1, ", got ",
+                    spec.domain);
   const Stain& stain = stains()[static_cast<size_t>(spec.domain)];
   const auto id = static_cast<uint64_t>(spec.cell);
   Rng rng(spec.seed, "synth cell", id, spec.index);
@@ -96,7 +102,8 @@ CellPicture draw_cell(const CellSpec& spec) {
   Canvas canvas(spec.size, spec.size, microns, stain, around);
   draw_surroundings(canvas, stain, anatomy.cell.extent() - anatomy.cell.melt, around);
   const float center = 0.5F * canvas.width_um();
-  const float dx = static_cast<float>(rng.uniform(-0.8, 0.8)), dy = static_cast<float>(rng.uniform(-0.8, 0.8));
+  const float dx = static_cast<float>(rng.uniform(-0.8, 0.8)),
+              dy = static_cast<float>(rng.uniform(-0.8, 0.8));
   draw_leukocyte(canvas, anatomy, center + dx, center + dy, rng, &picture.mask);
   picture.image = canvas.develop(around);
   return picture;

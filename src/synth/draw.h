@@ -8,7 +8,8 @@ namespace cytograd::synth {
 /// Paints a white cell or erythroblast at (x, y) micrometres. With `mask` ([H, W, 1]) also writes
 /// 128 over its cytoplasm and 255 over its nucleus, with `instance` writes `id` over both.
 void draw_leukocyte(Canvas& canvas, const Anatomy& anatomy, float x, float y, Rng& rng,
-                    Image* mask = nullptr, std::vector<uint16_t>* instance = nullptr, uint16_t id = 0);
+                    Image* mask = nullptr, std::vector<uint16_t>* instance = nullptr,
+                    uint16_t id = 0);
 
 /// One red cell: an ellipse with a pale centre.
 struct RedCell {

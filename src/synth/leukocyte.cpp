@@ -57,15 +57,16 @@ class Painter {
       canvas_.disc(x_ + p.x, y_ + p.y, radius, canvas_.density(kind.pigment, amount), kind.opacity);
       // The bright core of a refractile granule.
       if (kind.pigment == Pigment::eosinophil_granule)
-        canvas_.disc(x_ + p.x, y_ + p.y, 0.5F * radius, canvas_.density(kind.pigment, 0.7F * amount), 0.5F);
+        canvas_.disc(x_ + p.x, y_ + p.y, 0.5F * radius,
+                     canvas_.density(kind.pigment, 0.7F * amount), 0.5F);
     }
   }
 
  private:
   Distances distances(float u, float v) const {
-    const float cell = a_.cell.distance(u, v) +
-                       a_.cell_rough * noise_.two(u / a_.cell_rough_scale + offset_[0].x,
-                                                  v / a_.cell_rough_scale + offset_[0].y);
+    const float cell =
+        a_.cell.distance(u, v) + a_.cell_rough * noise_.two(u / a_.cell_rough_scale + offset_[0].x,
+                                                            v / a_.cell_rough_scale + offset_[0].y);
     const float nucleus = a_.nucleus.distance(u, v) +
                           a_.nucleus_rough * noise_.two(u / a_.nucleus_rough_scale + offset_[1].x,
                                                         v / a_.nucleus_rough_scale + offset_[1].y);
@@ -85,7 +86,8 @@ class Painter {
     const float line = 0.10F * smoothstep(-0.5F, -0.1F, d.cell);
     Amounts m{};
     of(m, Pigment::basophilia) = (blue * (1 - pale) * uneven + line) * thick;
-    of(m, Pigment::eosin) = (a_.eosin * uneven + 0.35F * pale * a_.basophilia + 0.3F * line) * thick;
+    of(m, Pigment::eosin) =
+        (a_.eosin * uneven + 0.35F * pale * a_.basophilia + 0.3F * line) * thick;
     of(m, Pigment::hemoglobin) = a_.hemoglobin * (0.94F + 0.06F * uneven) * thick;
     return canvas_.density(m);
   }
@@ -107,9 +109,15 @@ class Painter {
       blue += 0.30F * inside;
     }
     if (a_.fold) {
+      // A crease that fades in and out: a pale line with a dark bank.
       const float c = std::cos(a_.fold_angle), s = std::sin(a_.fold_angle);
-      const float across = c * u + s * v + 0.8F * coarse_bend(u, v);
-      dense *= 1 - 0.30F * std::exp(-8 * across * across) + 0.16F * std::exp(-5 * (across - 0.65F) * (across - 0.65F));
+      const float across =
+          c * u + s * v + 1.8F * noise_(u / 4 + offset_[3].y, v / 4 + offset_[3].x);
+      const float here =
+          smoothstep(-0.3F, 0.5F, noise_(u / 3 + offset_[2].y, v / 3 + offset_[2].x));
+      const float bank = across - 0.6F;
+      dense *=
+          1 + here * (0.22F * std::exp(-3 * bank * bank) - 0.26F * std::exp(-9 * across * across));
     }
     Amounts m{};
     of(m, Pigment::chromatin) = std::max(dense, 0.1F);
@@ -117,13 +125,12 @@ class Painter {
     return canvas_.density(m);
   }
 
-  float coarse_bend(float u, float v) const { return noise_(u / 4 + offset_[3].y, v / 4 + offset_[3].x); }
-
   // A random place in the cytoplasm, or, with probability `over`, on the nucleus.
   bool place(Rng& rng, float margin, float over, Point& p) const {
     const float reach = a_.cell.extent();
     for (int attempt = 0; attempt < 8; ++attempt) {
-      p = {static_cast<float>(rng.uniform(-reach, reach)), static_cast<float>(rng.uniform(-reach, reach))};
+      p = {static_cast<float>(rng.uniform(-reach, reach)),
+           static_cast<float>(rng.uniform(-reach, reach))};
       const Distances d = distances(p.x, p.y);
       if (d.cell > -margin) continue;
       if (d.nucleus > 0.5F * margin) return true;
@@ -145,7 +152,8 @@ float area_of(const Shape& shape) {
   const float reach = shape.extent();
   float area = 0;
   for (float y = -reach; y <= reach; y += step)
-    for (float x = -reach; x <= reach; x += step) area += shape.distance(x, y) < 0 ? step * step : 0;
+    for (float x = -reach; x <= reach; x += step)
+      area += shape.distance(x, y) < 0 ? step * step : 0;
   return area;
 }
 

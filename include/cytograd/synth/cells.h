@@ -47,7 +47,7 @@ int stage(CellClass cell);
 /// Names one picture. Equal specs give equal pictures.
 struct CellSpec {
   CellClass cell = CellClass::blast;
-  int domain = 0;      ///< index into `stains()`
+  int domain = 0;  ///< index into `stains()`
   uint64_t seed = 0;
   uint64_t index = 0;  ///< number of the cell within its class
   int size = 128;      ///< pixels, square
@@ -71,15 +71,15 @@ CellPicture draw_cell(const CellSpec& spec);
 /// A data set to write.
 struct CellSetOptions {
   std::filesystem::path output;
-  int64_t count = 1500;    ///< pictures per domain, over all classes
+  int64_t count = 1500;  ///< pictures per domain, over all classes
   int size = 128;
   uint64_t seed = 0;
-  int domains = 1;         ///< the first so many of `stains()`
+  int domains = 1;                 ///< the first so many of `stains()`
   std::vector<CellClass> classes;  ///< empty: all
-  double imbalance = 1;    ///< most frequent class : rarest class; counts fall geometrically
-  std::string format = "png";      ///< png or jpg
-  bool masks = false;      ///< also write masks/...
-  bool force = false;      ///< write over an earlier set
+  double imbalance = 1;        ///< most frequent class : rarest class; counts fall geometrically
+  std::string format = "png";  ///< png or jpg
+  bool masks = false;          ///< also write masks/...
+  bool force = false;          ///< write over an earlier set
   /// Called after each picture with (done, total), from one thread at a time.
   std::function<void(int64_t, int64_t)> progress;
 };

@@ -14,13 +14,13 @@ namespace cytograd::synth {
 
 /// What absorbs light in a smear. Amount 1 is a well-stained instance of each.
 enum class Pigment {
-  chromatin,          ///< purple: azure B with eosin on DNA
-  basophilia,         ///< blue: azure B on ribosomal RNA
-  eosin,              ///< pink: mature cytoplasm
-  hemoglobin,         ///< red cells and late erythroblasts
-  azurophil,          ///< red-purple primary granules
-  eosinophil_granule, ///< orange
-  basophil_granule,   ///< dark violet
+  chromatin,           ///< purple: azure B with eosin on DNA
+  basophilia,          ///< blue: azure B on ribosomal RNA
+  eosin,               ///< pink: mature cytoplasm
+  hemoglobin,          ///< red cells and late erythroblasts
+  azurophil,           ///< red-purple primary granules
+  eosinophil_granule,  ///< orange
+  basophil_granule,    ///< dark violet
 };
 inline constexpr int pigment_count = 7;
 
@@ -31,14 +31,14 @@ struct Stain {
   std::string name;
   std::array<Rgb, pigment_count> absorbance;  ///< natural-log optical density at amount 1
   Rgb background{1, 1, 1};                    ///< light without a cell, 0..1
-  float contrast = 1;        ///< scales every optical density
-  float variation = 0.08F;   ///< spread of dye strength and colour between images
-  float field_um = 28;       ///< width of a single-cell image in micrometres
-  float blur_um = 0.08F;     ///< standard deviation of the optical blur
-  float defocus_um = 0.06F;  ///< spread of the extra blur of an image out of focus
-  float noise = 0.008F;      ///< standard deviation of the sensor noise, 0..1
-  float vignette = 0.04F;    ///< darkening from the centre to a corner
-  float red_cells = 0.3F;    ///< share of the field that red cells cover
+  float contrast = 1;                         ///< scales every optical density
+  float variation = 0.08F;                    ///< spread of dye strength and colour between images
+  float field_um = 28;                        ///< width of a single-cell image in micrometres
+  float blur_um = 0.08F;                      ///< standard deviation of the optical blur
+  float defocus_um = 0.06F;                   ///< spread of the extra blur of an image out of focus
+  float noise = 0.008F;                       ///< standard deviation of the sensor noise, 0..1
+  float vignette = 0.04F;                     ///< darkening from the centre to a corner
+  float red_cells = 0.3F;                     ///< share of the field that red cells cover
 };
 
 /// The built-in stains, in the order domains are numbered: may_gruenwald_giemsa, pappenheim,
