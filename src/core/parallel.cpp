@@ -40,8 +40,8 @@ struct Job {
   void* context;
   std::atomic<int64_t> next{0};
   int active = 0;  // workers inside run(); guarded by Pool::mutex_
-  std::exception_ptr error;
-  std::mutex error_mutex;
+  std::exception_ptr error{};
+  std::mutex error_mutex{};
 
   void run() {
     for (int64_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) {
