@@ -1,0 +1,209 @@
+#include "kernels/conv2d.h"
+
+#include <numeric>
+
+#include "cpu/conv2d_depthwise.h"
+#include "cpu/gemm_driver.h"
+
+/// @file
+/// Convolutions as matrix products whose operand is gathered from the image block by block, so that
+/// the matrix of patches never exists as a whole.
+
+namespace cytograd::kernels {
+namespace {
+
+using simd::max_depth;
+using simd::Patches;
+
+bool is_pointwise(const Conv2dShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_h == 0 &&
+         s.pad_w == 0;
+}
+
+bool is_depthwise(const Conv2dShape& s) { return s.groups == s.c_in && s.groups == s.c_out; }
+
+// Rows are output pixels; columns the [kh, kw, c_in/groups] inputs that a filter sees there.
+template <class T>
+Patches<T> input_patches(const Conv2dShape& s, const T* x) {
+  return {.data = x,
+          .height = s.h,
+          .width = s.w,
+          .pixel_stride = s.c_in,
+          .channels = s.c_in / s.groups,
+          .grid_h = s.out_h(),
+          .grid_w = s.out_w(),
+          .taps_h = s.kh,
+          .taps_w = s.kw,
+          .step_h = s.stride_h,
+          .step_w = s.stride_w,
+          .origin_h = -s.pad_h,
+          .origin_w = -s.pad_w,
+          .tap_step_h = s.dilation_h,
+          .tap_step_w = s.dilation_w};
+}
+
+// The filter taps that reach the input rows (or columns) first, first + stride, ...: tap t is
+// last - t*step, and reads output origin + t*output_step for the first of them.
+struct TapSequence {
+  int64_t count, last, step, origin, output_step;
+};
+
+TapSequence taps_reaching(int64_t first, int64_t taps, int64_t stride, int64_t pad,
+                          int64_t dilation) {
+  TapSequence s{};
+  s.step = stride / std::gcd(stride, dilation);
+  s.output_step = s.step * dilation / stride;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    if ((first + pad - tap * dilation) % stride != 0) continue;
+    ++s.count;
+    s.last = tap;
+  }
+  s.origin = (first + pad - s.last * dilation) / stride;
+  return s;
+}
+
+// Threads share the groups when there are several, else the tiles of the one product.
+template <class F>
+void for_each_group(const Conv2dShape& s, const F& f) {
+  parallel_for(s.groups, 1, [&](int64_t group, int64_t) { f(group); });
+}
+
+// Gradient for the input pixels (first_h + i*stride_h, first_w + j*stride_w). They all see the same
+// taps, and without gaps: a convolution of dy with stride 1.
+template <class T>
+void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight, T* dx,
+                              int64_t group, int64_t first_h, int64_t first_w) {
+  using Kernels = simd::GemmKernels<T>;
+  const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
+  const int64_t filter = s.kh * s.kw * c_in;
+  const int64_t grid_h = (s.h - first_h + s.stride_h - 1) / s.stride_h;
+  const int64_t grid_w = (s.w - first_w + s.stride_w - 1) / s.stride_w;
+  const TapSequence th = taps_reaching(first_h, s.kh, s.stride_h, s.pad_h, s.dilation_h);
+  const TapSequence tw = taps_reaching(first_w, s.kw, s.stride_w, s.pad_w, s.dilation_w);
+  const T* dy_group = dy + group * c_out;
+  const T* weight_group = weight + group * c_out * filter;
+  const Patches<T> patches{.data = dy_group,
+                           .height = s.out_h(),
+                           .width = s.out_w(),
+                           .pixel_stride = s.c_out,
+                           .channels = c_out,
+                           .grid_h = grid_h,
+                           .grid_w = grid_w,
+                           .taps_h = th.count,
+                           .taps_w = tw.count,
+                           .step_h = 1,
+                           .step_w = 1,
+                           .origin_h = th.origin,
+                           .origin_w = tw.origin,
+                           .tap_step_h = th.output_step,
+                           .tap_step_w = tw.output_step};
+  const bool pointwise = is_pointwise(s);
+  const auto pack_a = [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth,
+                          T* to) {
+    if (pointwise)
+      f.copy(to, max_depth, dy_group + row * s.c_out + k, s.c_out, rows, depth, depth);
+    else if (depth > 0)
+      f.gather(to, max_depth, patches, row, rows, k, depth, depth);
+  };
+  const auto pack_b = [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols,
+                          T* to) {
+    while (depth > 0) {  // the output channels of one tap at a time
+      const int64_t tap = k / c_out, channel = k % c_out;
+      const int64_t h = th.last - tap / tw.count * th.step, w = tw.last - tap % tw.count * tw.step;
+      const int64_t n = std::min(depth, c_out - channel);
+      f.copy(to, f.panel_cols, weight_group + channel * filter + (h * s.kw + w) * c_in + col,
+             filter, n, cols, f.panel_cols);
+      to += n * f.panel_cols;
+      k += n;
+      depth -= n;
+    }
+  };
+  cpu::run_gemm<T>(
+      {s.n * grid_h * grid_w, c_in, th.count * tw.count * c_out, false, true, false, {}}, pack_a,
+      pack_b, [&](int64_t row) {
+        const int64_t j = row % grid_w, i = row / grid_w % grid_h, n = row / grid_w / grid_h;
+        const int64_t y = first_h + i * s.stride_h, x = first_w + j * s.stride_w;
+        return dx + ((n * s.h + y) * s.w + x) * s.c_in + group * c_in;
+      });
+}
+
+}  // namespace
+
+template <class T>
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
+                    const Epilogue<T>& epilogue) {
+  using Kernels = simd::GemmKernels<T>;
+  if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_forward(s, x, weight, y, epilogue);
+  const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
+  const int64_t filter = s.kh * s.kw * c_in;
+  const bool pointwise = is_pointwise(s);
+  for_each_group(s, [&](int64_t group) {
+    const Patches<T> patches = input_patches(s, x + group * c_in);
+    const T* weight_group = weight + group * c_out * filter;
+    Epilogue<T> part = epilogue;
+    if (part.bias) part.bias += group * c_out;
+    cpu::run_gemm<T>(
+        {s.n * s.out_h() * s.out_w(), c_out, filter, false, true, false, part},
+        [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth, T* to) {
+          if (pointwise)
+            f.copy(to, max_depth, patches.data + row * s.c_in + k, s.c_in, rows, depth, depth);
+          else if (depth > 0)
+            f.gather(to, max_depth, patches, row, rows, k, depth, depth);
+        },
+        [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
+          f.transpose(to, f.panel_cols, weight_group + col * filter + k, filter, depth, cols,
+                      f.panel_cols);
+        },
+        [&](int64_t row) { return y + row * s.c_out + group * c_out; });
+  });
+}
+
+template <class T>
+void conv2d_backward_data(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_backward_data(s, dy, weight, dx);
+  for_each_group(s, [&](int64_t group) {
+    for (int64_t first_h = 0; first_h < std::min(s.stride_h, s.h); ++first_h)
+      for (int64_t first_w = 0; first_w < std::min(s.stride_w, s.w); ++first_w)
+        backward_data_of_residue(s, dy, weight, dx, group, first_h, first_w);
+  });
+}
+
+template <class T>
+void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  using Kernels = simd::GemmKernels<T>;
+  if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_backward_weight(s, x, dy, dw);
+  const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
+  const int64_t filter = s.kh * s.kw * c_in;
+  const bool pointwise = is_pointwise(s);
+  for_each_group(s, [&](int64_t group) {
+    const Patches<T> patches = input_patches(s, x + group * c_in);
+    const T* dy_group = dy + group * c_out;
+    T* dw_group = dw + group * c_out * filter;
+    cpu::run_gemm<T>(
+        {c_out, filter, s.n * s.out_h() * s.out_w(), true, false, false, {}},
+        [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth, T* to) {
+          cpu::pack_groups(f, rows, depth, to, [&](int64_t r, int64_t count, T* panel) {
+            f.copy(panel, f.panel_rows, dy_group + k * s.c_out + row + r, s.c_out, depth, count,
+                   count);
+          });
+        },
+        [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
+          if (pointwise)
+            f.copy(to, f.panel_cols, patches.data + k * s.c_in + col, s.c_in, depth, cols,
+                   f.panel_cols);
+          else if (depth > 0)
+            f.gather(to, f.panel_cols, patches, k, depth, col, cols, f.panel_cols);
+        },
+        [&](int64_t row) { return dw_group + row * filter; });
+  });
+}
+
+#define CYTOGRAD_INSTANTIATE(T)                                                                 \
+  template void conv2d_forward(const Conv2dShape&, const T*, const T*, T*, const Epilogue<T>&); \
+  template void conv2d_backward_data(const Conv2dShape&, const T*, const T*, T*);               \
+  template void conv2d_backward_weight(const Conv2dShape&, const T*, const T*, T*);
+CYTOGRAD_INSTANTIATE(float)
+CYTOGRAD_INSTANTIATE(double)
+#undef CYTOGRAD_INSTANTIATE
+
+}  // namespace cytograd::kernels

@@ -1,0 +1,133 @@
+#include "kernels/gemm.h"
+
+#include "cpu/gemm_driver.h"
+
+namespace cytograd::cpu {
+namespace {
+
+const simd::GemmTable& table() {
+#if defined(__x86_64__)
+  switch (current_isa()) {
+    case Isa::avx512:
+      return simd::gemm_avx512;
+    case Isa::avx2:
+      return simd::gemm_avx2;
+    case Isa::portable:
+      break;
+  }
+#endif
+  return simd::gemm_portable;
+}
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Enough splits of a long depth to occupy a machine when C alone is too small for it. Depends on
+// nothing but the shape.
+int64_t count_splits(int64_t rows, int64_t cols, int64_t depth_blocks) {
+  constexpr int64_t wanted_tasks = 16, blocks_each = 8, max_partial = 4 << 20;
+  const int64_t tiles = ceil_div(rows, 112) * ceil_div(cols, 64);
+  int64_t splits = std::min(ceil_div(wanted_tasks, tiles), depth_blocks / blocks_each);
+  splits = std::min(splits, max_partial / (rows * cols));
+  return std::max<int64_t>(splits, 1);
+}
+
+}  // namespace
+
+template <>
+const simd::GemmKernels<float>& gemm_kernels<float>() {
+  return table().f32;
+}
+template <>
+const simd::GemmKernels<double>& gemm_kernels<double>() {
+  return table().f64;
+}
+
+GemmPlan plan_gemm(int64_t rows, int64_t cols, int64_t depth, int64_t panel_rows,
+                   int64_t panel_cols) {
+  GemmPlan plan{};
+  plan.depth_blocks = std::max<int64_t>(ceil_div(depth, simd::max_depth), 1);
+  plan.depth_block = ceil_div(depth, plan.depth_blocks);
+  if (depth > 0) plan.depth_blocks = ceil_div(depth, plan.depth_block);
+  plan.blocks_per_split = ceil_div(plan.depth_blocks, count_splits(rows, cols, plan.depth_blocks));
+  plan.splits = ceil_div(plan.depth_blocks, plan.blocks_per_split);
+
+  // A block of A and a panel of B together fit the second-level cache with room for C.
+  const int64_t most_rows = std::max<int64_t>(112 / panel_rows, 1) * panel_rows;
+  plan.row_blocks = ceil_div(rows, most_rows);
+  plan.row_block = ceil_div(ceil_div(rows, plan.row_blocks), panel_rows) * panel_rows;
+  plan.row_blocks = ceil_div(rows, plan.row_block);
+
+  // Columns are shared out only while there are too few tasks to keep every thread busy.
+  const int64_t panels = ceil_div(cols, panel_cols);
+  const int64_t wanted = 4 * num_threads();
+  const int64_t parts = std::min(panels, ceil_div(wanted, plan.splits * plan.row_blocks));
+  plan.col_block = ceil_div(panels, num_threads() == 1 ? 1 : parts) * panel_cols;
+  plan.col_blocks = ceil_div(cols, plan.col_block);
+  return plan;
+}
+
+template <class T>
+void sum_splits(const GemmTask<T>& task, int64_t splits, const T* partial, T* const* c_rows) {
+  const kernels::Epilogue<T>& e = task.epilogue;
+  parallel_for(task.rows, std::max<int64_t>(1, 8192 / task.cols), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      T* c = c_rows[r];
+      const T* first = partial + r * task.cols;
+      for (int64_t j = 0; j < task.cols; ++j) c[j] = task.accumulate ? c[j] + first[j] : first[j];
+      for (int64_t s = 1; s < splits; ++s) {
+        const T* next = first + s * task.rows * task.cols;
+        for (int64_t j = 0; j < task.cols; ++j) c[j] += next[j];
+      }
+      for (int64_t j = 0; e.bias && j < task.cols; ++j) c[j] += e.bias[j];
+      for (int64_t j = 0; e.relu && j < task.cols; ++j) c[j] = c[j] < 0 ? T{0} : c[j];
+    }
+  });
+}
+template void sum_splits(const GemmTask<float>&, int64_t, const float*, float* const*);
+template void sum_splits(const GemmTask<double>&, int64_t, const double*, double* const*);
+
+}  // namespace cytograd::cpu
+
+namespace cytograd::kernels {
+
+template <class T>
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
+          const T* b, int64_t ldb, T* c, int64_t ldc, bool accumulate,
+          const Epilogue<T>& epilogue) {
+  using Kernels = simd::GemmKernels<T>;
+  const auto pack_a = [&](const Kernels& f, int64_t row, int64_t rows, int64_t p, int64_t depth,
+                          T* to) {
+    if (!trans_a) return f.copy(to, simd::max_depth, a + row * lda + p, lda, rows, depth, depth);
+    cpu::pack_groups(f, rows, depth, to, [&](int64_t r, int64_t count, T* group) {
+      f.copy(group, f.panel_rows, a + p * lda + row + r, lda, depth, count, count);
+    });
+  };
+  const auto pack_b = [&](const Kernels& f, int64_t p, int64_t depth, int64_t col, int64_t cols,
+                          T* to) {
+    if (trans_b)
+      f.transpose(to, f.panel_cols, b + col * ldb + p, ldb, depth, cols, f.panel_cols);
+    else
+      f.copy(to, f.panel_cols, b + p * ldb + col, ldb, depth, cols, f.panel_cols);
+  };
+  // Wider products are done in slices of columns, so that packed B stays within its bound.
+  constexpr int64_t whole_b_limit = 4 << 20;
+  const int64_t slice = std::max<int64_t>(whole_b_limit / std::max<int64_t>(k, 1) / 64, 1) * 64;
+  for (int64_t col = 0; col < n; col += slice) {
+    const int64_t cols = std::min(slice, n - col);
+    Epilogue<T> part = epilogue;
+    if (part.bias) part.bias += col;
+    cpu::run_gemm<T>(
+        {m, cols, k, trans_a, k * cols <= whole_b_limit, accumulate, part}, pack_a,
+        [&](const Kernels& f, int64_t p, int64_t depth, int64_t first, int64_t count, T* to) {
+          pack_b(f, p, depth, col + first, count, to);
+        },
+        [&](int64_t row) { return c + row * ldc + col; });
+  }
+}
+
+template void gemm(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, const float*,
+                   int64_t, float*, int64_t, bool, const Epilogue<float>&);
+template void gemm(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, const double*,
+                   int64_t, double*, int64_t, bool, const Epilogue<double>&);
+
+}  // namespace cytograd::kernels

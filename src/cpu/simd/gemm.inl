@@ -1,0 +1,273 @@
+// The register tile of the matrix product and the packing around it, once for every vector width.
+// The including unit has defined VecF, VecD, row_tile, broadcast and multiply_add.
+#include "cpu/simd/gemm_table.h"
+
+#if defined(__clang__)
+#define CYTOGRAD_UNROLL _Pragma("clang loop unroll(full)")
+#define CYTOGRAD_UNROLL_2 _Pragma("clang loop unroll_count(2)")
+#else
+#define CYTOGRAD_UNROLL _Pragma("GCC unroll 32")
+#define CYTOGRAD_UNROLL_2 _Pragma("GCC unroll 2")
+#endif
+
+namespace cytograd::simd {
+namespace {
+
+template <class T>
+struct VecOf;
+template <>
+struct VecOf<float> {
+  using type = VecF;
+};
+template <>
+struct VecOf<double> {
+  using type = VecD;
+};
+template <class T>
+using Vec = typename VecOf<T>::type;
+template <class T>
+constexpr int64_t lanes = sizeof(Vec<T>) / sizeof(T);
+constexpr int64_t column_vectors = 2;
+template <class T>
+constexpr int64_t panel_columns = column_vectors* lanes<T>;
+
+template <class T>
+inline Vec<T> load(const T* p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+// Two groups of n rows split into `groups` differ by at most one row.
+inline int64_t first_row(int64_t group, int64_t groups, int64_t n) { return group * n / groups; }
+
+// Finishes one row of a tile: adds what C holds, the bias, clamps. `n` columns.
+template <class T>
+inline void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) {
+    T v = sums[j];
+    if (p.accumulate) v += c[j];
+    if (p.bias) v += p.bias[p.c_col + j];
+    if (p.relu) v = v < 0 ? T{0} : v;
+    c[j] = v;
+  }
+}
+
+// R rows by NV vectors held in registers over the whole depth. Rows of A are `row_step` apart and
+// steps of depth `depth_step`, both known at compile time, so each broadcast is one load from a
+// base register plus a constant.
+template <class T, int64_t R, int64_t NV, bool by_depth>
+void tile(const Product<T>& p, const T* a, T* const* c_rows) {
+  constexpr int64_t row_step = by_depth ? 1 : max_depth;
+  constexpr int64_t depth_step = by_depth ? row_tile : 1;
+  Vec<T> sum[R][NV];
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < R; ++i) {
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) sum[i][v] = broadcast(T{0});
+  }
+  const T* b = p.b;
+  CYTOGRAD_UNROLL_2
+  for (int64_t k = 0; k < p.depth; ++k) {
+    Vec<T> bv[NV];
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) bv[v] = load(b + v * lanes<T>);
+    CYTOGRAD_UNROLL
+    for (int64_t i = 0; i < R; ++i) {
+      const Vec<T> x = broadcast(a[i * row_step]);
+      CYTOGRAD_UNROLL
+      for (int64_t v = 0; v < NV; ++v) sum[i][v] = multiply_add(x, bv[v], sum[i][v]);
+    }
+    a += depth_step;
+    b += panel_columns<T>;
+  }
+
+  if (p.cols != NV * lanes<T> || p.bias || p.relu) {
+    T row[NV * lanes<T>];
+    CYTOGRAD_UNROLL
+    for (int64_t i = 0; i < R; ++i) {
+      CYTOGRAD_UNROLL
+      for (int64_t v = 0; v < NV; ++v) store(row + v * lanes<T>, sum[i][v]);
+      finish_scalars(p, c_rows[i] + p.c_col, row, p.cols);
+    }
+    return;
+  }
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < R; ++i) {
+    T* c = c_rows[i] + p.c_col;
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) {
+      const Vec<T> old = p.accumulate ? load(c + v * lanes<T>) : broadcast(T{0});
+      store(c + v * lanes<T>, p.accumulate ? sum[i][v] + old : sum[i][v]);
+    }
+  }
+}
+
+template <class T, int64_t R, int64_t NV, bool by_depth>
+void tile_of_rows(int64_t rows, const Product<T>& p, const T* a, T* const* c_rows) {
+  if (rows == R) return tile<T, R, NV, by_depth>(p, a, c_rows);
+  if constexpr (R > 1) tile_of_rows<T, R - 1, NV, by_depth>(rows, p, a, c_rows);
+}
+
+template <class T, int64_t NV, bool by_depth>
+void multiply_rows(const Product<T>& p) {
+  const int64_t groups = (p.rows + row_tile - 1) / row_tile;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t begin = first_row(g, groups, p.rows), end = first_row(g + 1, groups, p.rows);
+    const T* a = p.a + (by_depth ? g * p.depth * row_tile : begin * max_depth);
+    tile_of_rows<T, row_tile, NV, by_depth>(end - begin, p, a, p.c_rows + begin);
+  }
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  if (p.cols > lanes<T>)
+    p.a_by_depth ? multiply_rows<T, 2, true>(p) : multiply_rows<T, 2, false>(p);
+  else
+    p.a_by_depth ? multiply_rows<T, 1, true>(p) : multiply_rows<T, 1, false>(p);
+}
+
+// Two overlapping moves of half <= n bytes cover n <= 2 half.
+template <int64_t half>
+inline void copy_bytes(void* to, const void* from, int64_t n) {
+  struct Block {
+    char bytes[half];
+  } first, last;
+  __builtin_memcpy(&first, from, half);
+  __builtin_memcpy(&last, static_cast<const char*>(from) + n - half, half);
+  __builtin_memcpy(to, &first, half);
+  __builtin_memcpy(static_cast<char*>(to) + n - half, &last, half);
+}
+
+template <class T>
+inline void copy_short(T* to, const T* from, int64_t n) {
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
+  if (bytes >= 32)
+    copy_bytes<32>(to, from, bytes);
+  else if (bytes >= 16)
+    copy_bytes<16>(to, from, bytes);
+  else if (bytes >= 8)
+    copy_bytes<8>(to, from, bytes);
+  else if (n == 1)
+    *to = *from;
+}
+
+// Whole vectors, the last one overlapping the one before.
+template <class T>
+inline void copy_run(T* to, const T* from, int64_t n) {
+  if (n < lanes<T>) return copy_short(to, from, n);
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store(to + i, load(from + i));
+  if (i < n) store(to + n - lanes<T>, load(from + n - lanes<T>));
+}
+
+template <class T>
+inline void zero_run(T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = 0;
+}
+
+template <class T>
+void copy(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t cols,
+          int64_t padded) {
+  for (int64_t r = 0; r < rows; ++r) {
+    copy_run(to + r * to_stride, from + r * from_stride, cols);
+    zero_run(to + r * to_stride + cols, padded - cols);
+  }
+}
+
+// Squares small enough for the first-level cache; the inner loop writes consecutively.
+template <class T>
+void transpose(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
+               int64_t cols, int64_t padded) {
+  constexpr int64_t side = 16;
+  for (int64_t r0 = 0; r0 < rows; r0 += side) {
+    const int64_t r1 = r0 + side < rows ? r0 + side : rows;
+    for (int64_t c0 = 0; c0 < cols; c0 += side) {
+      const int64_t c1 = c0 + side < cols ? c0 + side : cols;
+      for (int64_t r = r0; r < r1; ++r)
+        for (int64_t c = c0; c < c1; ++c) to[r * to_stride + c] = from[c * from_stride + r];
+    }
+    for (int64_t r = r0; r < r1; ++r) zero_run(to + r * to_stride + cols, padded - cols);
+  }
+}
+
+// A row of taps whose pixels touch each other is one run of taps_w * channels elements.
+template <class T>
+void gather_joined(T* to, const Patches<T>& p, const T* image, int64_t y0, int64_t x0,
+                   int64_t tap_h, int64_t offset, int64_t cols) {
+  const int64_t run = p.taps_w * p.channels;
+  const int64_t inside_begin = -x0 * p.channels, inside_end = (p.width - x0) * p.channels;
+  while (cols > 0) {
+    const int64_t n = run - offset < cols ? run - offset : cols;
+    const int64_t y = y0 + tap_h * p.tap_step_h;
+    int64_t begin = offset, end = offset + n;  // the part of the run inside the image
+    if (begin < inside_begin) begin = inside_begin < end ? inside_begin : end;
+    if (end > inside_end) end = inside_end > begin ? inside_end : begin;
+    if (y < 0 || y >= p.height) begin = end = offset;
+    zero_run(to, begin - offset);
+    if (begin < end)
+      copy_run(to + begin - offset, image + ((y * p.width + x0) * p.pixel_stride + begin),
+               end - begin);
+    zero_run(to + end - offset, offset + n - end);
+    to += n;
+    cols -= n;
+    offset = 0;
+    ++tap_h;
+  }
+}
+
+template <class T>
+void gather_taps(T* to, const Patches<T>& p, const T* image, int64_t y0, int64_t x0, int64_t tap,
+                 int64_t channel, int64_t cols) {
+  while (cols > 0) {
+    const int64_t n = p.channels - channel < cols ? p.channels - channel : cols;
+    const int64_t y = y0 + tap / p.taps_w * p.tap_step_h;
+    const int64_t x = x0 + tap % p.taps_w * p.tap_step_w;
+    if (y >= 0 && y < p.height && x >= 0 && x < p.width)
+      copy_run(to, image + (y * p.width + x) * p.pixel_stride + channel, n);
+    else
+      zero_run(to, n);
+    to += n;
+    cols -= n;
+    channel = 0;
+    ++tap;
+  }
+}
+
+template <class T>
+void gather(T* to, int64_t to_stride, const Patches<T>& p, int64_t row, int64_t rows, int64_t col,
+            int64_t cols, int64_t padded) {
+  const bool joined = p.tap_step_w == 1 && p.channels == p.pixel_stride;
+  const int64_t run = p.taps_w * p.channels;
+  const int64_t tap_h = col / run, offset = col % run;
+  const int64_t tap = col / p.channels, channel = col % p.channels;
+  int64_t j = row % p.grid_w, i = row / p.grid_w % p.grid_h, n = row / p.grid_w / p.grid_h;
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* image = p.data + n * p.height * p.width * p.pixel_stride;
+    const int64_t y0 = i * p.step_h + p.origin_h, x0 = j * p.step_w + p.origin_w;
+    T* out = to + r * to_stride;
+    if (joined)
+      gather_joined(out, p, image, y0, x0, tap_h, offset, cols);
+    else
+      gather_taps(out, p, image, y0, x0, tap, channel, cols);
+    zero_run(out + cols, padded - cols);
+    if (++j < p.grid_w) continue;
+    j = 0;
+    if (++i < p.grid_h) continue;
+    i = 0;
+    ++n;
+  }
+}
+
+template <class T>
+constexpr GemmKernels<T> gemm_kernels() {
+  return {row_tile, panel_columns<T>, &multiply<T>, &copy<T>, &transpose<T>, &gather<T>};
+}
+
+}  // namespace
+}  // namespace cytograd::simd

@@ -1,0 +1,11 @@
+#if defined(__x86_64__)
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/simd/gemm.inl"
+
+namespace cytograd::simd {
+
+constinit const GemmTable gemm_avx2 = {gemm_kernels<float>(), gemm_kernels<double>()};
+
+}  // namespace cytograd::simd
+#endif

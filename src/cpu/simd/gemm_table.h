@@ -1,0 +1,72 @@
+#pragma once
+
+#include <stdint.h>
+
+/// @file
+/// What each instruction set provides to the matrix product and the convolutions. The units that
+/// fill these tables are compiled with wider instructions than the rest of the program, so they
+/// hold only code with internal linkage: a shared inline function compiled there could be the copy
+/// the linker keeps, and would stop older machines.
+
+namespace cytograd::simd {
+
+/// Most steps of k in one packed block; also the distance between the rows of a packed A.
+inline constexpr int64_t max_depth = 256;
+
+/// A virtual matrix of image patches. Row (image, i, j) of the grid and column (a, b, c) hold
+/// image[i*step_h + origin_h + a*tap_step_h, j*step_w + origin_w + b*tap_step_w, c], or 0 outside.
+template <class T>
+struct Patches {
+  const T* data;
+  int64_t height, width;
+  int64_t pixel_stride;  // elements between pixels: all channels of the image
+  int64_t channels;      // those used here
+  int64_t grid_h, grid_w;
+  int64_t taps_h, taps_w;
+  int64_t step_h, step_w, origin_h, origin_w, tap_step_h, tap_step_w;
+};
+
+/// One panel of B against a block of A: c[i][j] (+)= sum over p of a[i, p] b[p, j].
+template <class T>
+struct Product {
+  int64_t depth, rows, cols;  // cols <= panel_cols
+  const T* a;                 // packed; see GemmKernels
+  bool a_by_depth;
+  const T* b;        // [depth][panel_cols]
+  T* const* c_rows;  // where each row of C begins
+  int64_t c_col;     // first column of the panel
+  bool accumulate;   // add to what C holds
+  const T* bias;     // of column 0 of C; null for none
+  bool relu;
+};
+
+/// Packed A is either [row][max_depth] ("by row": copied from row-major sources) or, "by depth",
+/// groups of rows [depth][panel_rows], group g holding rows first_row(g) to first_row(g + 1).
+/// Groups are as equal as possible, so that no group is left with a row or two.
+template <class T>
+struct GemmKernels {
+  int64_t panel_rows, panel_cols;
+  void (*multiply)(const Product<T>&);
+  /// to[r*to_stride + c] = from[r*from_stride + c]; columns [cols, padded) become 0.
+  void (*copy)(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
+               int64_t cols, int64_t padded);
+  /// to[r*to_stride + c] = from[c*from_stride + r]; columns [cols, padded) become 0.
+  void (*transpose)(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
+                    int64_t cols, int64_t padded);
+  /// As `copy`, from rows [row, row + rows) and columns [col, col + cols) of the patches.
+  void (*gather)(T* to, int64_t to_stride, const Patches<T>& from, int64_t row, int64_t rows,
+                 int64_t col, int64_t cols, int64_t padded);
+};
+
+struct GemmTable {
+  GemmKernels<float> f32;
+  GemmKernels<double> f64;
+};
+
+extern const GemmTable gemm_portable;
+#if defined(__x86_64__)
+extern const GemmTable gemm_avx2;
+extern const GemmTable gemm_avx512;
+#endif
+
+}  // namespace cytograd::simd

@@ -1,0 +1,20 @@
+// Vectors of 32 bytes. Included by units compiled with -mavx2 -mfma only.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace cytograd::simd {
+namespace {
+
+using VecF = __m256;
+using VecD = __m256d;
+constexpr int64_t row_tile = 6;
+
+inline VecF broadcast(float x) { return _mm256_set1_ps(x); }
+inline VecD broadcast(double x) { return _mm256_set1_pd(x); }
+inline VecF multiply_add(VecF a, VecF b, VecF c) { return _mm256_fmadd_ps(a, b, c); }
+inline VecD multiply_add(VecD a, VecD b, VecD c) { return _mm256_fmadd_pd(a, b, c); }
+
+}  // namespace
+}  // namespace cytograd::simd

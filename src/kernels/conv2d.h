@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/gemm.h"
+
+namespace cytograd::kernels {
+
+/// Sizes of a 2-D convolution. Images are [n, h, w, c_in], filters [c_out, kh, kw, c_in/groups],
+/// outputs [n, out_h(), out_w(), c_out]. The caller has checked that groups divides c_in and
+/// c_out, that strides and dilations are >= 1, and that the output is not negative.
+struct Conv2dShape {
+  int64_t n, h, w, c_in, c_out, kh, kw;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t pad_h = 0, pad_w = 0;  ///< zeros on both sides
+  int64_t dilation_h = 1, dilation_w = 1;
+  int64_t groups = 1;
+
+  int64_t out_h() const { return (h + 2 * pad_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
+  int64_t out_w() const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
+};
+
+/// y[n, oh, ow, co] = sum over i, j, c of x[n, oh*stride_h - pad_h + i*dilation_h, ..., c] *
+/// weight[co, i, j, c], with zeros outside the image; then the epilogue (bias [c_out], relu).
+/// y is overwritten. Deterministic as `gemm`. float and double.
+template <class T>
+void conv2d_forward(const Conv2dShape& shape, const T* x, const T* weight, T* y,
+                    const Epilogue<T>& epilogue = {});
+
+/// dx [n, h, w, c_in] = the gradient of sum(y * dy) by x. Overwritten.
+template <class T>
+void conv2d_backward_data(const Conv2dShape& shape, const T* dy, const T* weight, T* dx);
+
+/// dw [c_out, kh, kw, c_in/groups] = the gradient of sum(y * dy) by the filters. Overwritten.
+template <class T>
+void conv2d_backward_weight(const Conv2dShape& shape, const T* x, const T* dy, T* dw);
+
+}  // namespace cytograd::kernels
