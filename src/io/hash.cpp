@@ -1,16 +1,12 @@
 #include "cytograd/io/hash.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
-#include <cerrno>
-#include <memory>
+#include <algorithm>
 #include <new>
 #include <vector>
 
-#include "io/system.h"
+#include "io/byte_source.h"
 
 namespace cytograd {
 namespace {
@@ -30,24 +26,31 @@ std::string xxh3_128(std::string_view bytes) {
   return hex(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
+struct Xxh3Stream::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  ~State() { XXH3_freeState(xxh); }
+};
+
+Xxh3Stream::Xxh3Stream() : state_(std::make_unique<State>()) {
+  if (!state_->xxh) throw std::bad_alloc();
+  XXH3_128bits_reset(state_->xxh);
+}
+Xxh3Stream::~Xxh3Stream() = default;
+void Xxh3Stream::update(const void* data, size_t bytes) {
+  XXH3_128bits_update(state_->xxh, data, bytes);
+}
+std::string Xxh3Stream::digest() const { return hex(XXH3_128bits_digest(state_->xxh)); }
+
 std::string xxh3_128_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd == -1) io::throw_file_error(path, "open", errno);
-  const auto closer =
-      std::unique_ptr<const int, void (*)(const int*)>(&fd, [](const int* p) { ::close(*p); });
-  const auto state = std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)>(
-      XXH3_createState(), XXH3_freeState);
-  if (!state) throw std::bad_alloc();
-  XXH3_128bits_reset(state.get());
+  const io::FileSource file(path);
+  Xxh3Stream hash;
   std::vector<char> block(size_t{1} << 18);
-  while (true) {
-    const ssize_t n = ::read(fd, block.data(), block.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) io::throw_file_error(path, "read", errno);
-    if (n == 0) break;
-    XXH3_128bits_update(state.get(), block.data(), static_cast<size_t>(n));
+  for (uint64_t at = 0; at < file.size(); at += block.size()) {
+    const auto n = static_cast<size_t>(std::min<uint64_t>(block.size(), file.size() - at));
+    file.read(at, block.data(), n);
+    hash.update(block.data(), n);
   }
-  return hex(XXH3_128bits_digest(state.get()));
+  return hash.digest();
 }
 
 }  // namespace cytograd
