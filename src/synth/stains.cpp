@@ -33,10 +33,10 @@ std::vector<Stain> make_stains() {
                  .vignette = 0.07F,
                  .red_cells = 0.36F});
   all.push_back({.name = "rapid_yellow",
-                 .absorbance = {{{0.90F, 1.75F, 0.75F},
+                 .absorbance = {{{0.85F, 1.85F, 0.42F},
                                  {1.00F, 0.95F, 0.15F},
                                  {0.20F, 0.50F, 0.10F},
-                                 {0.05F, 0.22F, 0.38F},
+                                 {0.06F, 0.22F, 0.24F},
                                  {0.60F, 1.50F, 0.60F},
                                  {0.10F, 0.80F, 0.70F},
                                  {1.20F, 2.00F, 0.70F}}},
@@ -76,7 +76,7 @@ std::vector<Stain> make_stains() {
                  .vignette = 0.10F,
                  .red_cells = 0.40F});
   all.push_back({.name = "pale_blue",
-                 .absorbance = {{{1.15F, 1.30F, 0.28F},
+                 .absorbance = {{{0.98F, 1.40F, 0.32F},
                                  {1.05F, 0.62F, 0.10F},
                                  {0.22F, 0.34F, 0.18F},
                                  {0.26F, 0.28F, 0.14F},

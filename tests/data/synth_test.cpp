@@ -8,6 +8,7 @@
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/synth/cells.h"
+#include "cytograd/synth/smears.h"
 
 using namespace cytograd;
 using namespace cytograd::synth;
@@ -122,16 +123,17 @@ TEST_CASE(
       const CellPicture p = draw_cell({static_cast<CellClass>(c), domain, 3, 1, 96});
       CHECK(p.image.height == 96);
       CHECK((p.mask.height == 96 && p.mask.width == 96 && p.mask.channels == 1));
-      int64_t nucleus = 0, cytoplasm = 0, border = 0;
+      int64_t nucleus = 0, cytoplasm = 0, other = 0, border = 0;
       for (int64_t y = 0; y < 96; ++y)
         for (int64_t x = 0; x < 96; ++x) {
           const uint8_t m = *p.mask.at(y, x);
-          CHECK((m == 0 || m == 128 || m == 255));
+          other += m != 0 && m != 128 && m != 255;
           nucleus += m == 255, cytoplasm += m == 128;
           border += m != 0 && (y == 0 || x == 0 || y == 95 || x == 95);
         }
       CHECK(nucleus > 40);
       CHECK(cytoplasm > 40);
+      CHECK(other == 0);
       CHECK(border == 0);
       CHECK(std::abs(p.maturity - stage(static_cast<CellClass>(c))) <= 0.5);
     }
@@ -264,5 +266,83 @@ TEST_CASE("synth cells: a data set on disk") {
   CHECK(fs::exists(options.output / "band" / "band_00012.jpg"));
   options.output = folder;
   CHECK_THROWS_AS(write_cells(options), FileError);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("synth smear: boxes lie inside and agree with masks and instances") {
+  for (int domain = 0; domain < 4; ++domain) {
+    CAPTURE(domain);
+    SmearSpec spec;
+    spec.domain = domain;
+    spec.index = static_cast<uint64_t>(domain);
+    const Smear smear = draw_smear(spec);
+    CHECK((smear.image.width == 640 && smear.image.height == 480));
+    CHECK((smear.mask.width == 640 && smear.mask.height == 480 && smear.mask.channels == 1));
+    CHECK((smear.instances.width == 640 && smear.instances.height == 480));
+    std::map<std::string, int> count;
+    for (const SmearObject& o : smear.objects) {
+      ++count[o.name];
+      CHECK((0 <= o.x1 && o.x1 < o.x2 && o.x2 < 640));
+      CHECK((0 <= o.y1 && o.y1 < o.y2 && o.y2 < 480));
+    }
+    CHECK(count["WBC"] >= 1);
+    CHECK(count["RBC"] > 8);
+    int differ = 0;
+    for (size_t i = 0; i < smear.instances.labels.size(); ++i)
+      differ += (smear.instances.labels[i] != 0) != (smear.mask.pixels[i] != 0);
+    CHECK(differ == 0);
+    for (const SmearObject& o : smear.objects) {
+      if (o.name != "WBC") continue;
+      // Every pixel of the instance is in its box, and the box is no larger.
+      int x1 = 640, x2 = -1, y1 = 480, y2 = -1;
+      for (int y = 0; y < 480; ++y)
+        for (int x = 0; x < 640; ++x)
+          if (smear.instances.labels[static_cast<size_t>(y * 640 + x)] == o.instance)
+            x1 = std::min(x1, x), x2 = std::max(x2, x), y1 = std::min(y1, y), y2 = std::max(y2, y);
+      CHECK((x1 == o.x1 && x2 == o.x2 && y1 == o.y1 && y2 == o.y2));
+    }
+    CHECK(draw_smear(spec).image == smear.image);
+  }
+  SmearSpec narrow;
+  narrow.width = 10;
+  CHECK_THROWS_AS(draw_smear(narrow), ValueError);
+}
+
+TEST_CASE("synth smears: a data set on disk") {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(CYTOGRAD_BINARY_DIR) / "synth_smears_test";
+  fs::remove_all(folder);
+  SmearSetOptions options;
+  options.output = folder;
+  options.count = 7;
+  options.field.width = 160, options.field.height = 120, options.field.microns_per_pixel = 0.3;
+  options.format = "png";
+  const SmearSet set = write_smears(options);
+  CHECK(set.images == 7);
+  CHECK(set.white_cells >= 7);
+  const CsvTable table = read_csv(set.table.string());
+  CHECK(static_cast<int64_t>(table.rows()) == set.white_cells);
+  for (size_t r = 0; r < table.rows(); ++r) {
+    const std::string mask = (folder / std::string(table.at(r, table.column("mask")))).string();
+    CHECK(read_image(mask, {.form = PixelForm::keep}).width == 160);
+    CHECK(table.number(r, table.column("x2")) <= 160);
+    CHECK(table.number(r, table.column("x1")) < table.number(r, table.column("x2")));
+  }
+  const std::string xml = read_file((folder / "Annotations" / "smear_00001.xml").string());
+  CHECK(xml.find("<name>WBC</name>") != std::string::npos);
+  CHECK(xml.find("<filename>smear_00001.png</filename>") != std::string::npos);
+  size_t lines = 0;
+  for (const char* role : {"train", "val", "test"}) {
+    const std::string list =
+        read_file((folder / "ImageSets" / "Main" / (std::string(role) + ".txt")).string());
+    CHECK(!list.empty());
+    lines += static_cast<size_t>(std::count(list.begin(), list.end(), '\n'));
+  }
+  CHECK(lines == 7);
+  const std::string earlier = read_file((folder / "JPEGImages" / "smear_00003.png").string());
+  CHECK_THROWS_AS(write_smears(options), FileError);
+  options.force = true;
+  write_smears(options);
+  CHECK(read_file((folder / "JPEGImages" / "smear_00003.png").string()) == earlier);
   fs::remove_all(folder);
 }
