@@ -1,1 +1,161 @@
-int main() { return 0; }
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "cli/common.h"
+#include "cli/program.h"
+#include "cytograd/io/text.h"
+
+using namespace cytograd;
+using namespace cytograd::cli;
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> words;
+  std::string command;  // "" if none
+  bool json = false;
+};
+
+Arguments read_arguments(int argc, char** argv) {
+  Arguments out;
+  for (int i = 1; i < argc; ++i) out.words.emplace_back(argv[i]);
+  if (!out.words.empty() && (out.words[0].empty() || out.words[0][0] != '-'))
+    out.command = out.words[0];
+  for (const std::string& word : out.words) {
+    if (word == "--") break;
+    if (word == "--json") out.json = true;
+  }
+  return out;
+}
+
+int report(const Arguments& arguments, const Fault& fault, const std::string& message,
+           ExitCode code) {
+  const int exit_code = static_cast<int>(code);
+  if (arguments.json) {
+    const auto text = [](const std::string& s) { return escape_control(s); };
+    const nlohmann::ordered_json error = {
+        {"id", text(fault.id)},       {"file", text(fault.file)},         {"place", text(fault.place)},
+        {"found", text(fault.found)}, {"expected", text(fault.expected)}, {"hint", text(fault.hint)},
+        {"exit_code", exit_code}};
+    try {
+      console().out(nlohmann::ordered_json{{"error", error}}.dump() + "\n");
+      return exit_code;
+    } catch (const Error&) {
+      // Nobody can read standard output; standard error may still be open.
+    }
+  }
+  console().error(message);
+  return exit_code;
+}
+
+int report_bug(const Arguments& arguments, const std::string& what) {
+  std::string line = "cyto";
+  for (const std::string& word : arguments.words) line += " " + word;
+  std::string build = version_text();
+  for (char& c : build)
+    if (c == '\n') c = ' ';
+  const std::string message =
+      what + "; this is a bug in cytograd: " + std::string(trim(build)) + "; command: " + line;
+  return report(arguments, Fault{"bug", "", "", message, "", ""}, message, ExitCode::bug);
+}
+
+// CLI11 puts the option first ("--epochs: 1 required"); its lines never end in a full stop.
+int report_usage(const Arguments& arguments, std::string message) {
+  while (!message.empty() && (message.back() == '\n' || message.back() == '.')) message.pop_back();
+  Fault fault{"cli", "", "", message, "", ""};
+  return report(arguments, fault, fault.message(), ExitCode::usage);
+}
+
+CLI::App* find_command(CLI::App& app, const std::string& name) {
+  return name.empty() ? nullptr : app.get_subcommand_no_throw(name);
+}
+
+int show_help(CLI::App& app, const Arguments& arguments) {
+  // `cyto help [command]`
+  if (arguments.words.size() > 2)
+    return report_usage(arguments, "help takes one command, got " +
+                                       std::to_string(arguments.words.size() - 1));
+  if (arguments.words.size() == 1) {
+    console().out(app.help());
+    return 0;
+  }
+  CLI::App* command = find_command(app, arguments.words[1]);
+  if (!command) return report_usage(arguments, unknown_word_message(app, nullptr, arguments.words[1]));
+  console().out(command->help());
+  return 0;
+}
+
+int run(CLI::App& app, Arguments& arguments) {
+  if (arguments.words.empty()) {
+    console().out(short_help(app));
+    return 0;
+  }
+  if (arguments.command == "help") return show_help(app, arguments);
+  CLI::App* command = find_command(app, arguments.command);
+  if (!arguments.command.empty() && !command) {
+    const std::string word = arguments.command;
+    arguments.command.clear();
+    return report_usage(arguments, unknown_word_message(app, nullptr, word));
+  }
+  console().set_command(arguments.command);
+  try {
+    std::vector<std::string> reversed(arguments.words.rbegin(), arguments.words.rend());
+    app.parse(reversed);
+    if (!command) return report_usage(arguments, "no command given; `cyto help` lists them");
+  } catch (const CLI::CallForHelp&) {
+    console().out((command ? *command : app).help());
+  } catch (const CLI::CallForVersion&) {
+    console().out(version_text());
+  } catch (const CLI::ExtrasError& e) {
+    for (const CLI::App* level : {static_cast<const CLI::App*>(command), static_cast<const CLI::App*>(&app)})
+      if (level && !level->remaining().empty())
+        return report_usage(arguments, unknown_word_message(app, command, level->remaining()[0]));
+    return report_usage(arguments, e.what());
+  } catch (const CLI::ParseError& e) {
+    return report_usage(arguments, e.what());
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A closed pipe and a file size limit are errors of the write, not the end of the program.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  Arguments arguments = read_arguments(argc, argv);
+  try {
+    CLI::App app("Deep learning for single-cell hematology", "cyto");
+    app.formatter(std::make_shared<HelpFormatter>());
+    app.set_help_flag("-h,--help", "Show this help");
+    app.set_version_flag("--version", "", "Version, build and devices");
+    app.require_subcommand(0, 1);
+    app.footer(
+        "cyto train --data photos/ --model resnet18 --output runs/first\n"
+        "cyto help train\n");
+    auto& commands = registered_commands();
+    std::stable_sort(commands.begin(), commands.end(),
+                     [](const auto& a, const auto& b) { return a.order < b.order; });
+    for (const RegisteredCommand& c : commands) c.add(app);
+    const int code = run(app, arguments);
+    console().finish();
+    return code;
+  } catch (const InternalError& e) {
+    return report_bug(arguments, e.what());
+  } catch (const StopRequested& e) {
+    console().note(e.what());
+    return e.exit_code;
+  } catch (const Error& e) {
+    return report(arguments, e.fault(), e.what(), e.exit_code());
+  } catch (const std::bad_alloc&) {
+    const Fault fault{"mem.full", "", "", "out of memory", "", "use smaller batches or images"};
+    return report(arguments, fault, fault.message(), ExitCode::resource);
+  } catch (const std::filesystem::filesystem_error& e) {
+    const Fault fault{"file.io", e.path1().string(), "", e.code().message(), "", ""};
+    return report(arguments, fault, fault.message(), ExitCode::file);
+  } catch (const std::exception& e) {
+    return report_bug(arguments, e.what());
+  }
+}

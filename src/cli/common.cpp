@@ -1,0 +1,109 @@
+#include "cli/common.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "cytograd/core/device.h"
+#include "cytograd/core/parallel.h"
+#include "cytograd/io/text.h"
+
+namespace cytograd::cli {
+
+std::vector<RegisteredCommand>& registered_commands() {
+  static std::vector<RegisteredCommand> commands;
+  return commands;
+}
+
+Command::Command(int order, void (*add)(CLI::App&)) {
+  registered_commands().push_back({order, add});
+}
+
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& examples) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->footer(examples);
+  return command;
+}
+
+void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
+  const char* group = "Common options";
+  if (set & with_output)
+    command.add_option("-o,--output", o.output, "Where to write")->envname("CYTO_OUTPUT")->group(group);
+  if (set & with_config)
+    command.add_option("-c,--config", o.config, "Read settings from this TOML file")
+        ->envname("CYTO_CONFIG")
+        ->group(group);
+  if (set & with_dry_run)
+    command.add_flag("-n,--dry-run", o.dry_run, "Say what would happen and stop")->group(group);
+  if (set & with_force)
+    command.add_flag("-f,--force", o.force, "Replace existing results")->group(group);
+  if (set & with_seed)
+    command.add_option("--seed", o.seed, "Number that fixes every random choice")
+        ->envname("CYTO_SEED")
+        ->capture_default_str()
+        ->group(group);
+  if (set & with_device)
+    command.add_option("--device", o.device, "cpu, cuda, cuda:1 or auto")
+        ->envname("CYTO_DEVICE")
+        ->capture_default_str()
+        ->group(group);
+  command.add_option("--threads", o.threads, "Threads; results do not depend on it")
+      ->envname("CYTO_THREADS")
+      ->check(CLI::Range(1, 4096))
+      ->group(group);
+  command.add_flag("-q,--quiet", o.quiet, "Only warnings and errors")->group(group);
+  command.add_flag("-v,--verbose", o.verbose, "Say more")->group(group);
+  command.add_flag("--json", o.json, "Results and errors as JSON on standard output")->group(group);
+  command.add_flag("--no-color", o.no_color, "Plain text")->group(group);
+  command.add_flag("--no-progress", o.no_progress, "No progress bar")->group(group);
+}
+
+void apply_common_options(const std::string& command, const CommonOptions& options) {
+  console().configure(command, options);
+  int threads = options.threads;
+  if (const char* text = std::getenv("OMP_NUM_THREADS"); text && *text) {
+    const auto value = parse_int(trim(text));
+    if (value && *value < 1)
+      throw ConfigError("OMP_NUM_THREADS: expected a number of at least 1, got " + std::string(text));
+    if (threads == 0 && value) threads = static_cast<int>(std::min<int64_t>(*value, 4096));
+  }
+  if (threads > 0) set_num_threads(threads);
+  if (options.device == "auto" || options.device == "cpu") return;
+  const Device device = parse_device(options.device);
+  if (device.type == DeviceType::cuda)
+    throw DeviceError("--device " + options.device +
+                      ": this build has no CUDA; pass --device cpu or build with nvcc [gpu.none]");
+}
+
+std::string json_text(const std::string& text) {
+  return nlohmann::json(escape_control(text)).dump();
+}
+
+void say_next(const std::vector<std::string>& written, const std::string& next) {
+  for (const std::string& path : written) console().note("wrote " + path);
+  if (!next.empty()) console().note("next: " + next);
+}
+
+std::string human_time(double seconds) {
+  const auto s = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  const auto two = [](int64_t v) { return (v < 10 ? "0" : "") + std::to_string(v); };
+  if (s < 10) return format_fixed(seconds, 1) + " s";
+  if (s < 60) return std::to_string(s) + " s";
+  if (s < 3600) return std::to_string(s / 60) + " min " + two(s % 60) + " s";
+  return std::to_string(s / 3600) + " h " + two(s / 60 % 60) + " min";
+}
+
+std::string human_bytes(double bytes) {
+  const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 4) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return format_fixed(bytes, unit == 0 ? 0 : 1) + " " + units[unit];
+}
+
+}  // namespace cytograd::cli

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cytograd/core/error.h"
+
+/// @file
+/// What every command shares. A command is one file:
+///
+///     struct Options : CommonOptions { std::vector<std::string> paths; };
+///     void run(Options& options) { ... console().out(...); }
+///     void add_data_command(CLI::App& app) {
+///       auto options = std::make_shared<Options>();
+///       CLI::App* command = add_command(app, "data", "Say what is in a data set",
+///                                       "cyto data photos/       classes, sizes, faults\n");
+///       command->add_option("path", options->paths, "Data set folders")->required();
+///       add_common_options(*command, *options, with_output | with_force);
+///       run_command(*command, options, run);
+///     }
+///     const Command registered{40, add_data_command};
+///
+/// It returns when done and throws an `Error` otherwise; main prints it and chooses the exit code.
+
+namespace cytograd::cli {
+
+/// Options whose name means the same in every command.
+struct CommonOptions {
+  std::string output, config;
+  bool dry_run = false, force = false, quiet = false, json = false;
+  bool no_color = false, no_progress = false;
+  int verbose = 0;
+  uint64_t seed = 0;
+  std::string device = "cpu";
+  int threads = 0;  ///< 0: as many as this process may use
+};
+
+/// Which of the optional ones a command takes. -q -v --json --threads --no-color --no-progress are
+/// always there.
+enum CommonSet : unsigned {
+  with_nothing = 0,
+  with_output = 1,
+  with_config = 2,
+  with_dry_run = 4,
+  with_force = 8,
+  with_seed = 16,
+  with_device = 32,
+};
+
+/// Adds a command. @param examples lines `cyto NAME ...   what it does`; the help begins with them
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& examples);
+/// @param set sum of `CommonSet`
+void add_common_options(CLI::App& command, CommonOptions& options, unsigned set);
+
+/// Sets up console and threads from the common options. @throws ConfigError
+void apply_common_options(const std::string& command, const CommonOptions& options);
+
+/// Makes `command` call `run(*options)`.
+template <class Options, class Run>
+void run_command(CLI::App& command, std::shared_ptr<Options> options, Run run) {
+  command.callback([name = command.get_name(), options, run] {
+    apply_common_options(name, *options);
+    run(*options);
+  });
+}
+
+/// Registers a command with the program; `order` is its place in the help.
+struct Command {
+  Command(int order, void (*add)(CLI::App&));
+};
+
+/// `text` as a JSON string; invalid UTF-8 and control characters become `\xHH` text.
+std::string json_text(const std::string& text);
+/// Ends a command: what was written and what to do next, to standard error.
+void say_next(const std::vector<std::string>& written, const std::string& next);
+
+/// A duration for people: "45 s", "3 min 20 s", "2 h 05 min".
+std::string human_time(double seconds);
+/// "11.2 MiB".
+std::string human_bytes(double bytes);
+
+}  // namespace cytograd::cli
