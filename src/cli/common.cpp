@@ -31,7 +31,9 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
 void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
   const char* group = "Common options";
   if (set & with_output)
-    command.add_option("-o,--output", o.output, "Where to write")->envname("CYTO_OUTPUT")->group(group);
+    command.add_option("-o,--output", o.output, "Where to write")
+        ->envname("CYTO_OUTPUT")
+        ->group(group);
   if (set & with_config)
     command.add_option("-c,--config", o.config, "Read settings from this TOML file")
         ->envname("CYTO_CONFIG")
@@ -67,7 +69,8 @@ void apply_common_options(const std::string& command, const CommonOptions& optio
   if (const char* text = std::getenv("OMP_NUM_THREADS"); text && *text) {
     const auto value = parse_int(trim(text));
     if (value && *value < 1)
-      throw ConfigError("OMP_NUM_THREADS: expected a number of at least 1, got " + std::string(text));
+      throw ConfigError("OMP_NUM_THREADS: expected a number of at least 1, got " +
+                        std::string(text));
     if (threads == 0 && value) threads = static_cast<int>(std::min<int64_t>(*value, 4096));
   }
   if (threads > 0) set_num_threads(threads);

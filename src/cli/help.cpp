@@ -1,6 +1,4 @@
-#include <sys/utsname.h>
 
-#include <fstream>
 
 #include "cli/program.h"
 #include "cytograd/core/parallel.h"

@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/program.h"
 #include "cytograd/io/text.h"
+#include "cytograd/train/stop.h"
 
 using namespace cytograd;
 using namespace cytograd::cli;
@@ -35,10 +36,13 @@ int report(const Arguments& arguments, const Fault& fault, const std::string& me
   const int exit_code = static_cast<int>(code);
   if (arguments.json) {
     const auto text = [](const std::string& s) { return escape_control(s); };
-    const nlohmann::ordered_json error = {
-        {"id", text(fault.id)},       {"file", text(fault.file)},         {"place", text(fault.place)},
-        {"found", text(fault.found)}, {"expected", text(fault.expected)}, {"hint", text(fault.hint)},
-        {"exit_code", exit_code}};
+    const nlohmann::ordered_json error = {{"id", text(fault.id)},
+                                          {"file", text(fault.file)},
+                                          {"place", text(fault.place)},
+                                          {"found", text(fault.found)},
+                                          {"expected", text(fault.expected)},
+                                          {"hint", text(fault.hint)},
+                                          {"exit_code", exit_code}};
     try {
       console().out(nlohmann::ordered_json{{"error", error}}.dump() + "\n");
       return exit_code;
@@ -75,14 +79,15 @@ CLI::App* find_command(CLI::App& app, const std::string& name) {
 int show_help(CLI::App& app, const Arguments& arguments) {
   // `cyto help [command]`
   if (arguments.words.size() > 2)
-    return report_usage(arguments, "help takes one command, got " +
-                                       std::to_string(arguments.words.size() - 1));
+    return report_usage(
+        arguments, "help takes one command, got " + std::to_string(arguments.words.size() - 1));
   if (arguments.words.size() == 1) {
     console().out(app.help());
     return 0;
   }
   CLI::App* command = find_command(app, arguments.words[1]);
-  if (!command) return report_usage(arguments, unknown_word_message(app, nullptr, arguments.words[1]));
+  if (!command)
+    return report_usage(arguments, unknown_word_message(app, nullptr, arguments.words[1]));
   console().out(command->help());
   return 0;
 }
@@ -109,7 +114,8 @@ int run(CLI::App& app, Arguments& arguments) {
   } catch (const CLI::CallForVersion&) {
     console().out(version_text());
   } catch (const CLI::ExtrasError& e) {
-    for (const CLI::App* level : {static_cast<const CLI::App*>(command), static_cast<const CLI::App*>(&app)})
+    for (const CLI::App* level :
+         {static_cast<const CLI::App*>(command), static_cast<const CLI::App*>(&app)})
       if (level && !level->remaining().empty())
         return report_usage(arguments, unknown_word_message(app, command, level->remaining()[0]));
     return report_usage(arguments, e.what());

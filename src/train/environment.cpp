@@ -90,20 +90,14 @@ std::string utc_time() {
   return std::string(text, n);
 }
 
-std::string environment_json(
-    uint64_t seed, const std::string& device,
-    const std::vector<std::pair<std::string, std::string>>& input_hashes) {
+std::string environment_json(uint64_t seed, const std::string& device,
+                             const std::vector<std::pair<std::string, std::string>>& input_hashes) {
   const BuildInfo build = build_info();
-  nlohmann::ordered_json out = {{"version", build.version},
-                                {"compiler", build.compiler},
-                                {"build", build.type},
-                                {"cuda", build.cuda},
-                                {"cpu", cpu_name()},
-                                {"threads", num_threads()},
-                                {"device", device},
-                                {"system", host_system()},
-                                {"started", utc_time()},
-                                {"seed", seed}};
+  nlohmann::ordered_json out = {{"version", build.version}, {"compiler", build.compiler},
+                                {"build", build.type},      {"cuda", build.cuda},
+                                {"cpu", cpu_name()},        {"threads", num_threads()},
+                                {"device", device},         {"system", host_system()},
+                                {"started", utc_time()},    {"seed", seed}};
   nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
   for (const auto& [name, hash] : input_hashes) hashes[escape_control(name)] = hash;
   out["inputs"] = hashes;
