@@ -73,7 +73,9 @@ int report_usage(const Arguments& arguments, std::string message) {
 }
 
 CLI::App* find_command(CLI::App& app, const std::string& name) {
-  return name.empty() ? nullptr : app.get_subcommand_no_throw(name);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    if (command->get_name() == name) return command;
+  return nullptr;
 }
 
 int show_help(CLI::App& app, const Arguments& arguments) {
