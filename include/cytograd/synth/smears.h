@@ -69,10 +69,10 @@ struct SmearSet {
 
 /// Writes the layout of a VOC data set: OUTPUT/JPEGImages/smear_00001.jpg,
 /// Annotations/smear_00001.xml, ImageSets/Main/{train,val,test}.txt (70, 15, 15 %), and beside it
-/// masks/smear_00001.png, instances/smear_00001.png (16 bit), and cells.csv, a manifest with one row
-/// per white cell: its class, box, mask, split, maturity and instance number. With several domains
-/// the folders are once in each OUTPUT/<domain>, the table is one. Same bytes for any number of
-/// threads. @throws ConfigError for wrong options; FileError as `write_cells`
+/// masks/smear_00001.png, instances/smear_00001.png (16 bit), and cells.csv, a manifest with one
+/// row per white cell: its class, box, mask, split, maturity and instance number. With several
+/// domains the folders are once in each OUTPUT/<domain>, the table is one. Same bytes for any
+/// number of threads. @throws ConfigError for wrong options; FileError as `write_cells`
 SmearSet write_smears(const SmearSetOptions& options);
 
 }  // namespace cytograd::synth
