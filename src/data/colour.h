@@ -1,0 +1,30 @@
+#pragma once
+
+#include <array>
+
+#include "data/resample.h"
+
+/// @file
+/// Private: changes of colour on planes of float values 0..255. Each ends within 0..255.
+
+namespace cytograd::colour {
+
+using resample::Planes;
+
+/// Multiplies all values.
+void brightness(Planes& p, float factor);
+/// Blends with the mean grey value of the image: factor 0 is flat grey, 1 is unchanged.
+void contrast(Planes& p, float factor);
+/// Blends each pixel with its grey value.
+void saturation(Planes& p, float factor);
+/// Turns the hue of HSV by `turns` (1 is a full circle).
+void hue(Planes& p, float turns);
+/// Grey values 0.299 R + 0.587 G + 0.114 B in all planes.
+void gray(Planes& p);
+/// Separates optical density into haematoxylin, eosin and a residual (Ruifrok and Johnston 2001),
+/// multiplies each by `scale` and adds `bias`.
+void stain(Planes& p, const std::array<float, 3>& scale, const std::array<float, 3>& bias);
+/// Gaussian blur, border by reflection.
+void blur(Planes& p, float sigma);
+
+}  // namespace cytograd::colour
