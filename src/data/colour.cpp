@@ -102,8 +102,7 @@ void hue(Planes& p, float turns) {
 }
 
 void stain(Planes& p, const std::array<float, 3>& scale, const std::array<float, 3>& bias) {
-  // Rows: optical density per channel of haematoxylin, eosin, and what is normal to both, of unit
-  // length.
+  // Rows: optical density in red, green and blue of each stain.
   static constexpr std::array<double, 9> stains = {0.650, 0.704, 0.286, 0.072, 0.990,
                                                    0.105, 0.268, 0.570, 0.776};
   static const std::array<double, 9> inverse = [] {

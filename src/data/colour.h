@@ -21,7 +21,7 @@ void saturation(Planes& p, float factor);
 void hue(Planes& p, float turns);
 /// Grey values 0.299 R + 0.587 G + 0.114 B in all planes.
 void gray(Planes& p);
-/// Separates optical density into haematoxylin, eosin and a residual (Ruifrok and Johnston 2001),
+/// Separates optical density into haematoxylin, eosin and a third stain (Ruifrok and Johnston 2001),
 /// multiplies each by `scale` and adds `bias`.
 void stain(Planes& p, const std::array<float, 3>& scale, const std::array<float, 3>& bias);
 /// Gaussian blur, border by reflection.

@@ -290,6 +290,22 @@ ScanReport scan(const Dataset& dataset, const ScanOptions& options) {
   return Scanner(dataset, options).run();
 }
 
+namespace {
+
+// Files with the same bytes become one group, so that no split can separate them.
+void group_equal_content(Dataset& dataset, const ScanReport& report) {
+  std::map<std::string, std::vector<size_t>> same;
+  for (size_t i = 0; i < dataset.samples.size(); ++i)
+    if (dataset.samples[i].group.empty() && !report.samples[i].hash.empty())
+      same[report.samples[i].hash].push_back(i);
+  for (const auto& [hash, members] : same)
+    if (members.size() > 1)
+      for (const size_t i : members)
+        dataset.samples[i].group = "same bytes as " + dataset.samples[members[0]].id;
+}
+
+}  // namespace
+
 void apply_scan(Dataset& dataset, ScanReport& report, const ScanOptions& options) {
   check<ValueError>(report.samples.size() == dataset.samples.size(), "apply_scan", "expected ",
                     dataset.samples.size(), " samples in the report, got ", report.samples.size());
@@ -318,6 +334,7 @@ void apply_scan(Dataset& dataset, ScanReport& report, const ScanOptions& options
                          " images cannot be used",
                      "at most " + std::to_string(options.max_bad * 100).substr(0, 4) + " %",
                      "raise --max-bad or repair the data set"});
+  group_equal_content(dataset, report);
   std::vector<bool> keep;
   for (const SampleReport& r : report.samples) keep.push_back(r.used);
   if (report.bad > 0)

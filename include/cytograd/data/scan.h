@@ -42,7 +42,8 @@ struct ScanReport {
 ScanReport scan(const Dataset& dataset, const ScanOptions& options = {});
 
 /// Applies the policy: throws DataError for any fault under `error`; under `skip` drops the bad
-/// samples, marks them in the report, and throws if they are more than max_bad.
+/// samples and throws if they are more than max_bad. Samples without group whose files have the
+/// same bytes become one group.
 void apply_scan(Dataset& dataset, ScanReport& report, const ScanOptions& options);
 
 /// `sample,path,class,domain,width,height,form,hash,used,reason`, one row per sample of the data

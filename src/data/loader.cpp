@@ -1,0 +1,295 @@
+#include "cytograd/data/loader.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "cytograd/core/parallel.h"
+#include "cytograd/io/image.h"
+
+namespace cytograd {
+
+namespace {
+
+// Draws with weight 1 / (n_dc * C_d), n_dc the samples of the class in the domain and C_d the
+// classes that the domain has.
+std::vector<int64_t> draw_balanced(const Dataset& dataset, const std::vector<int64_t>& indices,
+                                   Rng& rng) {
+  std::map<std::pair<int64_t, int64_t>, int64_t> count;
+  std::map<int64_t, int64_t> classes;
+  const auto key = [&](int64_t i) {
+    const Sample& s = dataset.samples[static_cast<size_t>(i)];
+    return std::pair(s.domain, s.label);
+  };
+  for (const int64_t i : indices)
+    if (count[key(i)]++ == 0) ++classes[key(i).first];
+  std::vector<double> cumulative;
+  double sum = 0;
+  for (const int64_t i : indices) {
+    sum += 1 / (static_cast<double>(count[key(i)]) * static_cast<double>(classes[key(i).first]));
+    cumulative.push_back(sum);
+  }
+  std::vector<int64_t> order;
+  for (size_t k = 0; k < indices.size(); ++k) {
+    const auto it = std::upper_bound(cumulative.begin(), cumulative.end(), rng.uniform() * sum);
+    const size_t at = std::min(static_cast<size_t>(it - cumulative.begin()), indices.size() - 1);
+    order.push_back(indices[at]);
+  }
+  return order;
+}
+
+// Without the transparent border that the edge of a scan leaves.
+Image read_opaque(const std::string& path, ImageOptions options) {
+  options.form = PixelForm::rgba;
+  const Image image = read_image(path, options);
+  int64_t top = image.height, bottom = -1, left = image.width, right = -1;
+  for (int64_t y = 0; y < image.height; ++y)
+    for (int64_t x = 0; x < image.width; ++x)
+      if (image.at(y, x)[3] == 255) {
+        top = std::min(top, y);
+        bottom = std::max(bottom, y);
+        left = std::min(left, x);
+        right = std::max(right, x);
+      }
+  if (bottom < 0) throw DataError({"img.transparent", path, "", "no opaque pixel", "an image", ""});
+  Image out(bottom - top + 1, right - left + 1, 3);
+  for (int64_t y = 0; y < out.height; ++y)
+    for (int64_t x = 0; x < out.width; ++x)
+      std::copy_n(image.at(top + y, left + x), 3, out.at(y, x));
+  return out;
+}
+
+// A batch in work.
+struct Slot {
+  Batch batch;
+  std::vector<uint64_t> streams;  // per sample: names its random numbers
+  int64_t claimed = 0, done = 0;
+  int64_t failed_at = -1;  // the first sample that failed
+  std::exception_ptr error;
+  bool ready() const { return done == batch.size(); }
+};
+
+}  // namespace
+
+std::vector<int64_t> epoch_order(const Dataset& dataset, const std::vector<int64_t>& indices,
+                                 Order order, uint64_t seed, int64_t epoch) {
+  std::vector<int64_t> result = indices;
+  Rng rng(seed, "shuffle", static_cast<uint64_t>(epoch));
+  switch (order) {
+    case Order::sequential:
+      break;
+    case Order::shuffle:
+      rng.shuffle(result);
+      break;
+    case Order::replacement:
+      for (int64_t& i : result)
+        i = indices[static_cast<size_t>(rng.below(static_cast<int64_t>(indices.size())))];
+      break;
+    case Order::balanced:
+      result = draw_balanced(dataset, indices, rng);
+      break;
+  }
+  return result;
+}
+
+struct Loader::State {
+  const Dataset& dataset;
+  std::vector<int64_t> indices;
+  LoaderOptions options;
+
+  std::mutex mutex;
+  std::condition_variable work, finished;
+  bool stopping = false, started = false;
+  int64_t epoch = 0, next_batch = 0;  // next_batch: the next one to begin
+  std::vector<int64_t> order;
+  std::vector<uint64_t> streams;
+  std::deque<std::shared_ptr<Slot>> slots;  // in order; the front is what `next` returns
+
+  std::mutex cache_mutex;
+  std::unordered_map<std::string, std::shared_ptr<const Image>> cache;
+  int64_t cached = 0;
+  std::vector<std::thread> threads;
+
+  State(const Dataset& d, std::vector<int64_t> i, LoaderOptions o)
+      : dataset(d), indices(std::move(i)), options(std::move(o)) {}
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    work.notify_all();
+    for (std::thread& t : threads) t.join();
+  }
+
+  int64_t samples() const {
+    const int64_t n = static_cast<int64_t>(indices.size());
+    return options.drop_last ? n / options.batch_size * options.batch_size : n;
+  }
+  int64_t batches() const { return (samples() + options.batch_size - 1) / options.batch_size; }
+
+  void start(int64_t at_epoch, int64_t at_batch) {
+    const std::lock_guard lock(mutex);
+    started = true;
+    epoch = at_epoch;
+    next_batch = at_batch;
+    slots.clear();  // workers still inside an old one finish into nothing
+    order = epoch_order(dataset, indices, options.order, options.seed, epoch);
+    streams.resize(order.size());
+    std::unordered_map<int64_t, uint64_t> seen;  // a sample drawn twice looks different each time
+    for (size_t i = 0; i < order.size(); ++i)
+      streams[i] = static_cast<uint64_t>(order[i]) + (seen[order[i]]++ << 40);
+    work.notify_all();
+  }
+
+  // With the lock held: begins the next batch of the epoch.
+  std::shared_ptr<Slot> begin_slot() {
+    auto slot = std::make_shared<Slot>();
+    const int64_t first = next_batch * options.batch_size;
+    const int64_t n = std::min(options.batch_size, samples() - first);
+    Batch& b = slot->batch;
+    b.epoch = epoch;
+    b.number = next_batch++;
+    const int64_t size = options.preprocess.size;
+    b.images = Tensor::empty({n, size, size, 3});
+    b.labels = Tensor::empty({n}, Dtype::int64);
+    for (int64_t i = 0; i < n; ++i) {
+      const size_t at = static_cast<size_t>(first + i);
+      const Sample& s = dataset.samples[static_cast<size_t>(order[at])];
+      b.indices.push_back(order[at]);
+      b.domains.push_back(s.domain);
+      b.labels.data<int64_t>()[i] = s.label;
+      slot->streams.push_back(streams[at]);
+    }
+    slots.push_back(slot);
+    return slot;
+  }
+
+  // With the lock held: a batch with work to claim, begun if there is room.
+  std::shared_ptr<Slot> find_slot() {
+    for (const auto& slot : slots)
+      if (slot->claimed < slot->batch.size()) return slot;
+    if (!started || next_batch >= batches() ||
+        static_cast<int64_t>(slots.size()) >= options.prefetch)
+      return nullptr;
+    return begin_slot();
+  }
+
+  void run_worker() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      std::shared_ptr<Slot> slot;
+      try {
+        work.wait(lock, [&] { return stopping || (slot = find_slot()) != nullptr; });
+      } catch (...) {  // no memory for a batch: its reader gets the error
+        slot = std::make_shared<Slot>();
+        slot->error = std::current_exception();
+        slots.push_back(slot);
+        next_batch = batches();
+        finished.notify_all();
+        continue;
+      }
+      if (stopping) return;
+      const int64_t i = slot->claimed++;
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        load(*slot, i);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && (slot->failed_at < 0 || i < slot->failed_at)) {
+        slot->failed_at = i;
+        slot->error = error;
+      }
+      if (++slot->done == slot->batch.size()) finished.notify_all();
+    }
+  }
+
+  void load(Slot& slot, int64_t i) {
+    const size_t at = static_cast<size_t>(i);
+    const Sample& sample = dataset.samples[static_cast<size_t>(slot.batch.indices[at])];
+    const std::shared_ptr<const Image> image = decoded(sample);
+    const int64_t size = options.preprocess.size;
+    prepare(*image, sample, options.preprocess, options.augmentation,
+            Rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch), slot.streams[at]),
+            slot.batch.images.data<float>() + i * size * size * 3);
+  }
+
+  std::shared_ptr<const Image> decoded(const Sample& sample) {
+    if (options.cache_bytes > 0) {
+      const std::lock_guard lock(cache_mutex);
+      if (const auto it = cache.find(sample.path); it != cache.end()) return it->second;
+    }
+    ImageOptions read;
+    read.max_pixels = options.max_pixels;
+    auto image = std::make_shared<const Image>(
+        sample.crop_to_opaque ? read_opaque(sample.path, read) : read_image(sample.path, read));
+    const int64_t bytes = static_cast<int64_t>(image->pixels.size());
+    const std::lock_guard lock(cache_mutex);
+    if (cached + bytes <= options.cache_bytes && cache.emplace(sample.path, image).second)
+      cached += bytes;
+    return image;
+  }
+};
+
+Loader::Loader(const Dataset& dataset, std::vector<int64_t> indices, LoaderOptions options) {
+  check<ValueError>(options.batch_size > 0, "loader", "expected a positive batch size, got ",
+                    options.batch_size);
+  check<ValueError>(options.prefetch > 0, "loader", "expected a positive prefetch, got ",
+                    options.prefetch);
+  check<ValueError>(options.preprocess.size > 0 && options.preprocess.size <= 16384, "loader",
+                    "expected an image size of 1 to 16384, got ", options.preprocess.size);
+  check<ValueError>(options.threads >= 0, "loader", "expected 0 or more threads, got ",
+                    options.threads);
+  check<ValueError>(!indices.empty(), "loader", "expected at least one sample");
+  for (const int64_t i : indices)
+    check<ValueError>(i >= 0 && i < dataset.size(), "loader", "expected indices below ",
+                      dataset.size(), ", got ", i);
+  state_ = std::make_unique<State>(dataset, std::move(indices), std::move(options));
+  const int count = state_->options.threads > 0 ? state_->options.threads : num_threads();
+  for (int t = 0; t < count; ++t)
+    state_->threads.emplace_back([s = state_.get()] { s->run_worker(); });
+}
+
+Loader::~Loader() = default;
+Loader::Loader(Loader&&) noexcept = default;
+Loader& Loader::operator=(Loader&&) noexcept = default;
+
+int64_t Loader::batches() const { return state_->batches(); }
+int64_t Loader::samples() const { return state_->samples(); }
+
+void Loader::start_at(int64_t epoch, int64_t batch) {
+  check<ValueError>(epoch >= 0, "loader", "expected an epoch of 0 or more, got ", epoch);
+  check<ValueError>(batch >= 0 && batch <= batches(), "loader", "expected a batch of 0 to ",
+                    batches(), ", got ", batch);
+  state_->start(epoch, batch);
+}
+
+bool Loader::next(Batch& batch) {
+  State& s = *state_;
+  if (!s.started) s.start(0, 0);
+  std::unique_lock lock(s.mutex);
+  if (s.slots.empty() && s.next_batch >= s.batches()) return false;
+  s.finished.wait(lock, [&] { return !s.slots.empty() && s.slots.front()->ready(); });
+  const std::shared_ptr<Slot> slot = s.slots.front();
+  s.slots.pop_front();
+  s.work.notify_all();
+  if (slot->error) std::rethrow_exception(slot->error);
+  batch = std::move(slot->batch);
+  return true;
+}
+
+int64_t Loader::cached_bytes() const {
+  const std::lock_guard lock(state_->cache_mutex);
+  return state_->cached;
+}
+
+}  // namespace cytograd

@@ -1,0 +1,184 @@
+#include "cytograd/data/loader.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "data/support.h"
+
+using namespace cytograd;
+
+namespace {
+
+// 23 images in two classes.
+Dataset make(const TempFolder& folder) {
+  for (int i = 0; i < 23; ++i)
+    put_image(folder, std::string(i % 3 ? "a/" : "b/") + std::to_string(i) + ".png", i * 10, 20 + i,
+              30 - i);
+  DatasetOptions o;
+  o.path = folder.path().string();
+  return load_dataset(o);
+}
+
+std::vector<int64_t> all_of(const Dataset& d) {
+  std::vector<int64_t> indices(d.samples.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+LoaderOptions small_options() {
+  LoaderOptions o;
+  o.batch_size = 4;
+  o.order = Order::shuffle;
+  o.preprocess.size = 16;
+  o.augmentation = Augmentation::full();
+  o.seed = 5;
+  o.threads = 3;
+  return o;
+}
+
+// Everything that an epoch delivers, as bytes.
+std::vector<float> epoch(Loader& loader, int64_t number, int64_t first = 0) {
+  loader.start_at(number, first);
+  std::vector<float> values;
+  Batch b;
+  while (loader.next(b)) {
+    for (const int64_t i : b.indices) values.push_back(static_cast<float>(i));
+    for (const int64_t l : b.labels.to_vector<int64_t>()) values.push_back(static_cast<float>(l));
+    const auto pixels = b.images.to_vector<float>();
+    values.insert(values.end(), pixels.begin(), pixels.end());
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("loader: each sample once, labels belong to images") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  Loader loader(d, all_of(d), small_options());
+  CHECK(loader.batches() == 6);
+  std::multiset<int64_t> seen;
+  Batch b;
+  int64_t number = 0;
+  while (loader.next(b)) {
+    CHECK(b.number == number++);
+    CHECK(b.images.shape() == Shape{b.size(), 16, 16, 3});
+    const auto labels = b.labels.to_vector<int64_t>();
+    for (size_t i = 0; i < b.indices.size(); ++i) {
+      seen.insert(b.indices[i]);
+      CHECK(labels[i] == d.samples[static_cast<size_t>(b.indices[i])].label);
+    }
+  }
+  CHECK(number == 6);
+  CHECK(b.size() == 3);
+  CHECK(seen.size() == 23);
+  CHECK(std::set<int64_t>(seen.begin(), seen.end()).size() == 23);
+  CHECK(!loader.next(b));
+}
+
+TEST_CASE("loader: same bytes for any threads, prefetch and cache") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  LoaderOptions o = small_options();
+  Loader reference(d, all_of(d), o);
+  const auto first = epoch(reference, 0), second = epoch(reference, 1);
+  CHECK(first != second);
+  CHECK(epoch(reference, 0) == first);
+  for (const int threads : {1, 2, 7}) {
+    o.threads = threads;
+    o.prefetch = threads;
+    o.cache_bytes = threads == 2 ? 1 << 20 : threads == 7 ? 3000 : 0;
+    Loader loader(d, all_of(d), o);
+    CHECK(epoch(loader, 0) == first);
+    CHECK(epoch(loader, 1) == second);
+    CHECK(loader.cached_bytes() <= o.cache_bytes);
+    CHECK((loader.cached_bytes() > 0) == (o.cache_bytes > 0));
+  }
+}
+
+TEST_CASE("loader: an epoch entered in its middle goes on exactly") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  Loader loader(d, all_of(d), small_options());
+  const auto whole = epoch(loader, 3);
+  const auto rest = epoch(loader, 3, 4);
+  REQUIRE(rest.size() < whole.size());
+  CHECK(std::equal(rest.rbegin(), rest.rend(), whole.rbegin()));
+  CHECK(epoch(loader, 3, 6).empty());
+  CHECK_THROWS_AS(loader.start_at(0, 7), ValueError);
+  Batch b;
+  for (int64_t e = 0; e < 20; ++e) {  // thrown away while in work
+    loader.start_at(e, e % 6);
+    if (e % 3 == 0) loader.next(b);
+  }
+  CHECK(epoch(loader, 3) == whole);
+}
+
+TEST_CASE("loader: drop_last and sequential order") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  LoaderOptions o = small_options();
+  o.drop_last = true;
+  o.order = Order::sequential;
+  Loader loader(d, {5, 1, 7, 3, 2}, o);
+  CHECK(loader.batches() == 1);
+  CHECK(loader.samples() == 4);
+  Batch b;
+  REQUIRE(loader.next(b));
+  CHECK(b.indices == std::vector<int64_t>{5, 1, 7, 3});
+  CHECK(!loader.next(b));
+}
+
+TEST_CASE("loader: a file that breaks later is an error at its batch") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  LoaderOptions o = small_options();
+  o.order = Order::sequential;
+  Loader loader(d, all_of(d), o);
+  put_text(folder, d.samples[6].id, "no image");
+  std::filesystem::remove(d.samples[9].path);
+  Batch b;
+  CHECK(loader.next(b));
+  CHECK_THROWS_AS(loader.next(b), DataError);
+  CHECK_THROWS_AS(loader.next(b), FileError);
+  CHECK(loader.next(b));
+  CHECK(b.number == 3);
+}
+
+TEST_CASE("loader: shut down with work in flight, move, bad arguments") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  for (int i = 0; i < 20; ++i) {
+    Loader loader(d, all_of(d), small_options());
+    Batch b;
+    if (i % 2) loader.next(b);
+    Loader moved = std::move(loader);
+    if (i % 3 == 0) CHECK(moved.next(b));
+  }
+  CHECK_THROWS_AS(Loader(d, {}, small_options()), ValueError);
+  CHECK_THROWS_AS(Loader(d, {23}, small_options()), ValueError);
+  LoaderOptions o = small_options();
+  o.batch_size = 0;
+  CHECK_THROWS_AS(Loader(d, {0}, o), ValueError);
+}
+
+// Domain generalization section 4 and oracle R2: 6 x 0, 3 x 1, 1 x 2.
+TEST_CASE("balanced order draws classes equally often") {
+  Dataset d;
+  d.classes = {"a", "b", "c"};
+  d.domains = {"x"};
+  for (const int64_t label : {0, 0, 0, 0, 0, 0, 1, 1, 1, 2}) {
+    Sample s;
+    s.label = label;
+    d.samples.push_back(s);
+  }
+  std::vector<int64_t> drawn(3);
+  for (int64_t e = 0; e < 2400; ++e)
+    for (const int64_t i : epoch_order(d, all_of(d), Order::balanced, 1, e))
+      ++drawn[static_cast<size_t>(d.samples[static_cast<size_t>(i)].label)];
+  for (const int64_t n : drawn) CHECK(std::abs(n - 8000) <= 330);
+  const auto order = epoch_order(d, all_of(d), Order::shuffle, 1, 0);
+  CHECK(std::set<int64_t>(order.begin(), order.end()).size() == 10);
+  CHECK(epoch_order(d, all_of(d), Order::shuffle, 1, 1) != order);
+}
