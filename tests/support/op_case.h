@@ -51,6 +51,8 @@ struct OpCase {
   bool differentiable = true;
   /// NaN in one element of each input must give NaN where the reference does.
   bool check_nan = true;
+  /// NaN may also appear where a padding zero met it (0 * NaN).
+  bool nan_may_spread = false;
 };
 
 /// Runs the properties of docs/numerics.md on one case.

@@ -8,7 +8,7 @@ namespace cytograd {
 struct ConvTranspose2dOptions {
   Pair stride = 1;
   Pair padding = 0;         ///< rows and columns cut from each side of the result
-  Pair output_padding = 0;  ///< extra rows below and columns to the right; < max(stride, dilation)
+  Pair output_padding = 0;  ///< extra rows below and columns to the right; < stride
   Pair dilation = 1;        ///< distance between filter taps
   int64_t groups = 1;       ///< channels are split into this many independent convolutions
 };
@@ -26,7 +26,7 @@ struct ConvTranspose2dOptions {
 ///
 /// Gradients: x, weight, bias. float32, float64. Same bits for any number of threads.
 /// @throws ShapeError for shapes that do not fit or an empty result; ValueError for stride,
-/// dilation or groups < 1, padding < 0 or output_padding outside 0..max(stride, dilation)-1;
+/// dilation or groups < 1, padding < 0 or output_padding outside 0..stride-1;
 /// DtypeError
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const ConvTranspose2dOptions& options = {});

@@ -1,0 +1,103 @@
+#include "cytograd/ops/conv2d.h"
+
+#include "cytograd/autograd/record.h"
+#include "kernels/column_sum.h"
+#include "kernels/context.h"
+#include "kernels/conv2d.h"
+
+namespace cytograd {
+namespace {
+
+using kernels::Conv2dShape;
+
+Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const Conv2dOptions& o) {
+  constexpr const char* op = "conv2d";
+  check<ShapeError>(x.ndim() == 4 && weight.ndim() == 4, op,
+                    "expects input [N, H, W, C_in] and weight [C_out, kH, kW, C_in/groups], got ",
+                    x.shape(), " and ", weight.shape());
+  check<DtypeError>(x.dtype() == weight.dtype(), op, "expects one dtype, got ", x.dtype(), " and ",
+                    weight.dtype());
+  check<ValueError>(o.stride.h >= 1 && o.stride.w >= 1, op, "stride must be >= 1, got ", o.stride);
+  check<ValueError>(o.dilation.h >= 1 && o.dilation.w >= 1, op, "dilation must be >= 1, got ",
+                    o.dilation);
+  check<ValueError>(o.padding.h >= 0 && o.padding.w >= 0, op, "padding must be >= 0, got ",
+                    o.padding);
+  check<ValueError>(o.groups >= 1, op, "groups must be >= 1, got ", o.groups);
+  const int64_t c_in = x.size(3), c_out = weight.size(0);
+  check<ShapeError>(c_in % o.groups == 0 && c_out % o.groups == 0, op, "groups ", o.groups,
+                    " must divide the ", c_in, " input and ", c_out, " output channels");
+  check<ShapeError>(weight.size(3) == c_in / o.groups, op, "weight expects ", c_in / o.groups,
+                    " input channels for input ", x.shape(), ", got ", weight.shape(),
+                    "; groups is ", o.groups);
+  check<ShapeError>(weight.size(1) >= 1 && weight.size(2) >= 1, op,
+                    "the filter is empty: ", weight.shape());
+  if (bias.defined()) {
+    check<ShapeError>(bias.shape() == Shape{c_out}, op, "bias expects [", c_out, "], got ",
+                      bias.shape());
+    check<DtypeError>(bias.dtype() == x.dtype(), op, "bias expects ", x.dtype(), ", got ",
+                      bias.dtype());
+  }
+  Conv2dShape s{.n = x.size(0),
+                .h = x.size(1),
+                .w = x.size(2),
+                .c_in = c_in,
+                .c_out = c_out,
+                .kh = weight.size(1),
+                .kw = weight.size(2),
+                .stride_h = o.stride.h,
+                .stride_w = o.stride.w,
+                .pad_h = o.padding.h,
+                .pad_w = o.padding.w,
+                .dilation_h = o.dilation.h,
+                .dilation_w = o.dilation.w,
+                .groups = o.groups};
+  check<ShapeError>(s.h + 2 * s.pad_h > s.dilation_h * (s.kh - 1) &&
+                        s.w + 2 * s.pad_w > s.dilation_w * (s.kw - 1),
+                    op, "the filter ", weight.shape(), " with dilation ", o.dilation,
+                    " is larger than the input ", x.shape(), " with padding ", o.padding);
+  return s;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Conv2dOptions& options) {
+  constexpr const char* op = "conv2d";
+  const Conv2dShape shape = checked_shape(x, weight, bias, options);
+  const Tensor xc = x.contiguous(), wc = weight.contiguous();
+  const Tensor bc = bias.defined() ? bias.contiguous() : Tensor{};
+  Tensor y =
+      Tensor::empty({shape.n, shape.out_h(), shape.out_w(), shape.c_out}, x.dtype(), x.device());
+  dispatch_floating(x.dtype(), op, [&]<class T>() {
+    on_device(x, [&](CpuContext) {
+      kernels::conv2d_forward<T>(shape, xc.data<T>(), wc.data<T>(), y.data<T>(),
+                                 {.bias = bc.defined() ? bc.data<T>() : nullptr});
+    });
+  });
+  return record(op, {x, weight, bias}, y, Saved{xc, wc}, shape,
+                [](const auto& back, const Tensor& grad) -> Grads {
+                  const Conv2dShape& s = back.params;
+                  const auto &x = back.saved[0], &weight = back.saved[1];
+                  const Tensor dy = grad.contiguous();
+                  Grads grads(3);
+                  for (const size_t i : {0, 1, 2})
+                    if (back.needs(i))
+                      grads[i] = Tensor::empty(back.input_shape(i), dy.dtype(), dy.device());
+                  dispatch_floating(dy.dtype(), "conv2d", [&]<class T>() {
+                    on_device(dy, [&](CpuContext) {
+                      if (back.needs(0))
+                        kernels::conv2d_backward_data<T>(s, dy.data<T>(), weight.template data<T>(),
+                                                         grads[0].data<T>());
+                      if (back.needs(1))
+                        kernels::conv2d_backward_weight<T>(s, x.template data<T>(), dy.data<T>(),
+                                                           grads[1].data<T>());
+                    });
+                  });
+                  if (back.needs(2))
+                    on_device(dy, [&](auto ctx) { kernels::column_sum(ctx, dy, grads[2]); });
+                  return grads;
+                });
+}
+
+}  // namespace cytograd

@@ -1,0 +1,119 @@
+#include "cytograd/ops/conv_transpose2d.h"
+
+#include "cytograd/autograd/record.h"
+#include "kernels/column_sum.h"
+#include "kernels/context.h"
+#include "kernels/conv2d.h"
+
+namespace cytograd {
+namespace {
+
+using kernels::Conv2dShape;
+
+// The convolution whose data gradient this operation is: its input is our result.
+Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const ConvTranspose2dOptions& o) {
+  constexpr const char* op = "conv_transpose2d";
+  check<ShapeError>(x.ndim() == 4 && weight.ndim() == 4, op,
+                    "expects input [N, H, W, C_in] and weight [C_in, kH, kW, C_out/groups], got ",
+                    x.shape(), " and ", weight.shape());
+  check<DtypeError>(x.dtype() == weight.dtype(), op, "expects one dtype, got ", x.dtype(), " and ",
+                    weight.dtype());
+  check<ValueError>(o.stride.h >= 1 && o.stride.w >= 1, op, "stride must be >= 1, got ", o.stride);
+  check<ValueError>(o.dilation.h >= 1 && o.dilation.w >= 1, op, "dilation must be >= 1, got ",
+                    o.dilation);
+  check<ValueError>(o.padding.h >= 0 && o.padding.w >= 0, op, "padding must be >= 0, got ",
+                    o.padding);
+  check<ValueError>(o.groups >= 1, op, "groups must be >= 1, got ", o.groups);
+  check<ValueError>(o.output_padding.h >= 0 && o.output_padding.w >= 0 &&
+                        o.output_padding.h < o.stride.h && o.output_padding.w < o.stride.w,
+                    op, "output_padding must be in 0..stride-1, got ", o.output_padding,
+                    " for stride ", o.stride);
+  const int64_t c_in = x.size(3), c_out = weight.size(3) * o.groups;
+  check<ShapeError>(weight.size(0) == c_in, op, "weight expects ", c_in,
+                    " input channels for input ", x.shape(), ", got ", weight.shape());
+  check<ShapeError>(c_in % o.groups == 0, op, "groups ", o.groups, " must divide the ", c_in,
+                    " input channels");
+  check<ShapeError>(weight.size(1) >= 1 && weight.size(2) >= 1, op,
+                    "the filter is empty: ", weight.shape());
+  check<ShapeError>(x.size(1) >= 1 && x.size(2) >= 1, op, "the image is empty: ", x.shape());
+  if (bias.defined()) {
+    check<ShapeError>(bias.shape() == Shape{c_out}, op, "bias expects [", c_out, "], got ",
+                      bias.shape());
+    check<DtypeError>(bias.dtype() == x.dtype(), op, "bias expects ", x.dtype(), ", got ",
+                      bias.dtype());
+  }
+  const auto result = [](int64_t size, int64_t stride, int64_t pad, int64_t dilation, int64_t k,
+                         int64_t extra) {
+    return (size - 1) * stride - 2 * pad + dilation * (k - 1) + extra + 1;
+  };
+  Conv2dShape s{.n = x.size(0),
+                .h = result(x.size(1), o.stride.h, o.padding.h, o.dilation.h, weight.size(1),
+                            o.output_padding.h),
+                .w = result(x.size(2), o.stride.w, o.padding.w, o.dilation.w, weight.size(2),
+                            o.output_padding.w),
+                .c_in = c_out,
+                .c_out = c_in,
+                .kh = weight.size(1),
+                .kw = weight.size(2),
+                .stride_h = o.stride.h,
+                .stride_w = o.stride.w,
+                .pad_h = o.padding.h,
+                .pad_w = o.padding.w,
+                .dilation_h = o.dilation.h,
+                .dilation_w = o.dilation.w,
+                .groups = o.groups};
+  check<ShapeError>(s.h >= 1 && s.w >= 1, op, "padding ", o.padding,
+                    " leaves nothing of the result for input ", x.shape());
+  return s;
+}
+
+template <class T>
+void add_bias(const Tensor& y, const Tensor& bias) {
+  T* values = y.data<T>();
+  const T* b = bias.data<T>();
+  const int64_t columns = bias.numel(), rows = columns ? y.numel() / columns : 0;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) values[r * columns + c] += b[c];
+}
+
+}  // namespace
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTranspose2dOptions& options) {
+  constexpr const char* op = "conv_transpose2d";
+  const Conv2dShape shape = checked_shape(x, weight, bias, options);
+  const Tensor xc = x.contiguous(), wc = weight.contiguous();
+  Tensor y = Tensor::empty({shape.n, shape.h, shape.w, shape.c_in}, x.dtype(), x.device());
+  dispatch_floating(x.dtype(), op, [&]<class T>() {
+    on_device(x, [&](CpuContext) {
+      kernels::conv2d_backward_data<T>(shape, xc.data<T>(), wc.data<T>(), y.data<T>());
+      if (bias.defined()) add_bias<T>(y, bias.contiguous());
+    });
+  });
+  return record(op, {x, weight, bias}, y, Saved{xc, wc}, shape,
+                [](const auto& back, const Tensor& grad) -> Grads {
+                  const Conv2dShape& s = back.params;
+                  const auto &x = back.saved[0], &weight = back.saved[1];
+                  const Tensor dy = grad.contiguous();
+                  Grads grads(3);
+                  for (const size_t i : {0, 1, 2})
+                    if (back.needs(i))
+                      grads[i] = Tensor::empty(back.input_shape(i), dy.dtype(), dy.device());
+                  dispatch_floating(dy.dtype(), "conv_transpose2d", [&]<class T>() {
+                    on_device(dy, [&](CpuContext) {
+                      if (back.needs(0))
+                        kernels::conv2d_forward<T>(s, dy.data<T>(), weight.template data<T>(),
+                                                   grads[0].data<T>());
+                      if (back.needs(1))
+                        kernels::conv2d_backward_weight<T>(s, dy.data<T>(), x.template data<T>(),
+                                                           grads[1].data<T>());
+                    });
+                  });
+                  if (back.needs(2))
+                    on_device(dy, [&](auto ctx) { kernels::column_sum(ctx, dy, grads[2]); });
+                  return grads;
+                });
+}
+
+}  // namespace cytograd
