@@ -184,7 +184,7 @@ void add_granules(CellClass cell, float age, Anatomy& a, Rng& rng) {
   };
   switch (cell) {
     case CellClass::promyelocyte:
-      return add({Pigment::azurophil, 0.85F - 0.25F * age, 0.30F, 0.95F, 0.45F, 0.9F});
+      return add({Pigment::azurophil, 1.25F - 0.40F * age, 0.29F, 0.95F, 0.50F, 0.9F});
     case CellClass::myelocyte:
       add({Pigment::azurophil, 0.30F - 0.22F * age, 0.26F, 0.7F, 0.10F, 0.8F});
       return add({Pigment::azurophil, 0.9F, 0.16F, 0.34F, 0, 0.6F});

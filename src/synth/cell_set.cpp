@@ -57,7 +57,7 @@ struct Patients {
 
 void validate(const CellSetOptions& o) {
   const auto require = [](bool good, const std::string& message) {
-    if (!good) throw ConfigError("synth cells: " + message);
+    if (!good) throw ConfigError(message);
   };
   const auto known = static_cast<int>(stains().size());
   require(o.size >= 16 && o.size <= 2048,
@@ -79,8 +79,7 @@ std::vector<CellClass> chosen_classes(const CellSetOptions& o) {
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end())
-    throw ConfigError("synth cells: class " + std::string(name(*twice)) +
-                      " is named twice in --classes");
+    throw ConfigError("class " + std::string(name(*twice)) + " is named twice in --classes");
   return classes;
 }
 
@@ -151,11 +150,10 @@ fs::path write_manifest(const CellSetOptions& o, const std::vector<Job>& jobs) {
 
 std::vector<int64_t> class_counts(int64_t count, int64_t classes, double imbalance) {
   if (count < classes || classes < 1)
-    throw ConfigError("synth cells: --count must be at least the number of classes, " +
-                      std::to_string(classes) + ", got " + std::to_string(count));
+    throw ConfigError("--count must be at least the number of classes, " + std::to_string(classes) +
+                      ", got " + std::to_string(count));
   if (!(imbalance >= 1 && imbalance <= 1e6))
-    throw ConfigError("synth cells: --imbalance must be 1 to 1000000, got " +
-                      format_double(imbalance));
+    throw ConfigError("--imbalance must be 1 to 1000000, got " + format_double(imbalance));
   std::vector<double> share;
   double sum = 0;
   for (int64_t c = 0; c < classes; ++c) {

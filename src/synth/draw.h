@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cytograd/synth/smears.h"
 #include "synth/anatomy.h"
 #include "synth/canvas.h"
 
@@ -20,6 +21,9 @@ void draw_red_cell(Canvas& canvas, const RedCell& cell, const Noise& noise, floa
 void draw_platelet(Canvas& canvas, float x, float y, float radius, const Noise& noise, Rng& rng);
 /// The purple shadow of a crushed nucleus.
 void draw_smudge(Canvas& canvas, float x, float y, const Noise& noise, Rng& rng);
+
+/// @throws ValueError if a field cannot be drawn as asked
+void check_smear(const SmearSpec& spec);
 
 /// A disc that red cells keep out of.
 struct Keep {

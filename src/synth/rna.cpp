@@ -183,7 +183,7 @@ RnaCell make_cell(const RnaOptions& o, int64_t index, Rng& rng) {
 
 void validate(const RnaOptions& o) {
   const auto require = [](bool good, const char* what) {
-    if (!good) throw ConfigError(std::string("synth rna: ") + what);
+    if (!good) throw ConfigError(what);
   };
   require(o.cells >= 1 && o.cells <= 10'000'000, "--cells must be 1 to 10000000");
   require(o.drivers >= 1 && o.drivers <= 1000, "--drivers must be 1 to 1000");

@@ -7,6 +7,7 @@
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/synth/smears.h"
+#include "synth/draw.h"
 #include "synth/output.h"
 
 namespace fs = std::filesystem;
@@ -29,7 +30,7 @@ struct Job {
 
 void validate(const SmearSetOptions& o) {
   const auto require = [](bool good, const std::string& message) {
-    if (!good) throw ConfigError("synth smears: " + message);
+    if (!good) throw ConfigError(message);
   };
   const auto known = static_cast<int>(stains().size());
   require(o.count >= 1 && o.count <= 1'000'000,
@@ -144,6 +145,7 @@ std::vector<Job> plan(const SmearSetOptions& o) {
 
 SmearSet write_smears(const SmearSetOptions& options) {
   validate(options);
+  check_smear(options.field);
   std::vector<Job> jobs = plan(options);
   claim_folder(options.output, table_name, options.force);
   if (options.force) remove_earlier(options.output);

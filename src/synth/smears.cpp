@@ -138,7 +138,9 @@ void box_white_cells(const std::vector<uint16_t>& labels, std::vector<WhiteCell>
   smear.objects.insert(smear.objects.begin(), boxes.begin(), boxes.end());
 }
 
-void validate(const SmearSpec& spec) {
+}  // namespace
+
+void check_smear(const SmearSpec& spec) {
   const auto size = [&](const char* what, int value) {
     check<ValueError>(value >= 64 && value <= 4096, "draw_smear", what, " must be 64 to 4096, got ",
                       value);
@@ -153,10 +155,8 @@ void validate(const SmearSpec& spec) {
                     spec.domain);
 }
 
-}  // namespace
-
 Smear draw_smear(const SmearSpec& spec) {
-  validate(spec);
+  check_smear(spec);
   const Stain& stain = stains()[static_cast<size_t>(spec.domain)];
   Rng rng(spec.seed, "synth smear", static_cast<uint64_t>(spec.domain), spec.index);
   Smear smear;

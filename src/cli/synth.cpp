@@ -1,0 +1,171 @@
+#include "cli/common.h"
+#include "cytograd/io/text.h"
+#include "cytograd/synth/cells.h"
+#include "cytograd/synth/smears.h"
+
+/// @file
+/// `cyto synth`: drawn cells, drawn smears, invented RNA counts.
+
+namespace cytograd::cli {
+namespace {
+
+struct CellOptions : CommonOptions {
+  synth::CellSetOptions set;
+  std::vector<std::string> classes;
+};
+
+struct SmearOptions : CommonOptions {
+  synth::SmearSetOptions set;
+  std::vector<std::string> classes;
+};
+
+std::vector<synth::CellClass> parse_classes(const std::vector<std::string>& names) {
+  std::vector<synth::CellClass> classes;
+  if (names.size() == 1 && names[0] == "all") return classes;
+  for (const std::string& name : names) classes.push_back(synth::cell_class(name));
+  return classes;
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+std::string class_names() {
+  std::vector<std::string> names;
+  for (int c = 0; c < synth::cell_class_count; ++c)
+    names.emplace_back(name(static_cast<synth::CellClass>(c)));
+  return list(names);
+}
+
+std::function<void(int64_t, int64_t)> progress_line(const char* what) {
+  return [what](int64_t done, int64_t total) {
+    // A terminal is redrawn a few hundred times at most.
+    if (console().progress() && (done == total || done % (total / 200 + 1) == 0))
+      console().status(std::to_string(done) + " of " + std::to_string(total) + " " + what);
+  };
+}
+
+// A path as a word of a shell command.
+std::string shell_word(const std::string& path) {
+  if (path.find_first_not_of(
+          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") ==
+      std::string::npos)
+    return path;
+  std::string quoted = "'";
+  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+void run_cells(CellOptions& o) {
+  o.set.output = o.output, o.set.seed = o.seed, o.set.force = o.force;
+  o.set.classes = parse_classes(o.classes);
+  o.set.progress = progress_line("cells");
+  const synth::CellSet set = synth::write_cells(o.set);
+  std::string text;
+  for (const auto& [label, count] : set.per_class)
+    text += o.json ? (text.empty() ? "" : ",") + json_text(label) + ":" + std::to_string(count)
+                   : label + std::string(20 - label.size(), ' ') + std::to_string(count) + "\n";
+  if (o.json)
+    text = "{\"images\":" + std::to_string(set.images) +
+           ",\"manifest\":" + json_text(set.manifest.string()) + ",\"per_class\":{" + text + "}}\n";
+  console().status("");
+  console().out(text);
+  say_next({std::to_string(set.images) + " cells to " + o.output, set.manifest.string()},
+           "cyto train --data " + shell_word(set.manifest.string()) +
+               " --model resnet18 --image-size " + std::to_string(o.set.size) +
+               " --output runs/synth");
+}
+
+void run_smears(SmearOptions& o) {
+  o.set.output = o.output, o.set.field.seed = o.seed, o.set.force = o.force;
+  o.set.field.classes = parse_classes(o.classes);
+  o.set.progress = progress_line("fields");
+  const synth::SmearSet set = synth::write_smears(o.set);
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  console().status("");
+  if (o.json)
+    console().out("{\"images\":" + number(set.images) + ",\"WBC\":" + number(set.white_cells) +
+                  ",\"RBC\":" + number(set.red_cells) + ",\"Platelets\":" + number(set.platelets) +
+                  ",\"manifest\":" + json_text(set.table.string()) + "}\n");
+  else
+    console().out("fields     " + number(set.images) + "\nWBC        " + number(set.white_cells) +
+                  "\nRBC        " + number(set.red_cells) + "\nPlatelets  " +
+                  number(set.platelets) + "\n");
+  say_next({number(set.images) + " fields to " + o.output, set.table.string()},
+           "cyto data " + shell_word(set.table.string()));
+}
+
+// The subcommands of one command; messages begin with `cyto synth NAME: `.
+template <class Options, class Run>
+void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
+  part.callback([name = "synth " + part.get_name(), options, run] {
+    apply_common_options(name, *options);
+    run(*options);
+  });
+}
+
+void add_cells(CLI::App& synth) {
+  auto o = std::make_shared<CellOptions>();
+  CLI::App* part = add_command(
+      synth, "cells", "Single cells of the fifteen bone-marrow classes",
+      "cyto synth cells --output cells/\n"
+      "cyto synth cells --output cells/ --count 3000 --domains 4 --imbalance 30 --masks\n");
+  part->add_option("--count", o->set.count, "Pictures per domain, over all classes")
+      ->capture_default_str();
+  part->add_option("--size", o->set.size, "Width and height in pixels")->capture_default_str();
+  part->add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
+      ->capture_default_str();
+  part->add_option("--classes", o->classes, "all, or names with commas: " + class_names())
+      ->delimiter(',')
+      ->default_str("all");
+  part->add_option("--imbalance", o->set.imbalance, "Most frequent class : rarest class")
+      ->capture_default_str();
+  part->add_option("--format", o->set.format, "png or jpg")->capture_default_str();
+  part->add_flag("--masks", o->set.masks, "Also write masks: 128 cytoplasm, 255 nucleus");
+  add_common_options(*part, *o, with_output | with_force | with_seed);
+  run_part(*part, o, run_cells);
+}
+
+void add_smears(CLI::App& synth) {
+  auto o = std::make_shared<SmearOptions>();
+  CLI::App* part = add_command(
+      synth, "smears", "Fields of red cells, white cells and platelets with boxes and masks",
+      "cyto synth smears --output smears/\n"
+      "cyto synth smears --output smears/ --count 200 --white-cells 6 --domains 2\n");
+  part->add_option("--count", o->set.count, "Fields per domain")->capture_default_str();
+  part->add_option("--width", o->set.field.width, "Pixels")->capture_default_str();
+  part->add_option("--height", o->set.field.height, "Pixels")->capture_default_str();
+  part->add_option("--microns-per-pixel", o->set.field.microns_per_pixel, "Scale")
+      ->capture_default_str();
+  part->add_option("--white-cells", o->set.field.white_cells,
+                   "Mean number of white cells in a field")
+      ->capture_default_str();
+  part->add_option("--classes", o->classes,
+                   "White cells: names with commas, all equally often; default: normal blood")
+      ->delimiter(',');
+  part->add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
+      ->capture_default_str();
+  part->add_option("--format", o->set.format, "jpg or png")->capture_default_str();
+  add_common_options(*part, *o, with_output | with_force | with_seed);
+  run_part(*part, o, run_smears);
+}
+
+}  // namespace
+
+void add_synth_command(CLI::App& app) {
+  CLI::App* synth =
+      add_command(app, "synth", "Draw cells and smears to learn and test with",
+                  "cyto synth cells --output cells/      single cells, one folder per class\n"
+                  "cyto synth smears --output smears/    fields with boxes and masks\n");
+  synth->require_subcommand(1);
+  add_cells(*synth);
+  add_smears(*synth);
+}
+
+namespace {
+const Command registered{70, add_synth_command};
+}  // namespace
+
+}  // namespace cytograd::cli
