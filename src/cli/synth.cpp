@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <filesystem>
+
 #include "cli/common.h"
 #include "cytograd/io/text.h"
 #include "cytograd/synth/cells.h"
+#include "cytograd/synth/rna.h"
 #include "cytograd/synth/smears.h"
 
 /// @file
@@ -17,6 +21,10 @@ struct CellOptions : CommonOptions {
 struct SmearOptions : CommonOptions {
   synth::SmearSetOptions set;
   std::vector<std::string> classes;
+};
+
+struct CountOptions : CommonOptions {
+  synth::RnaOptions rna;
 };
 
 std::vector<synth::CellClass> parse_classes(const std::vector<std::string>& names) {
@@ -97,6 +105,31 @@ void run_smears(SmearOptions& o) {
            "cyto data " + shell_word(set.table.string()));
 }
 
+void run_rna(CountOptions& o) {
+  if (o.output.empty())
+    throw ConfigError("--output is missing; expected a file name such as cells.h5ad");
+  std::error_code ignored;
+  if (std::filesystem::exists(o.output, ignored) && !o.force)
+    throw FileError({"file.exists", o.output, "", "the file exists", "a new file name",
+                     "choose another --output or pass --force"});
+  o.rna.seed = o.seed;
+  const synth::RnaSet set = synth::make_rna(o.rna);
+  synth::write_rna(set, o.output);
+  const auto drivers =
+      std::count_if(set.genes.begin(), set.genes.end(), [](const auto& g) { return g.driver; });
+  const auto number = [](auto n) { return std::to_string(n); };
+  if (o.json)
+    console().out("{\"cells\":" + number(set.cells.size()) +
+                  ",\"genes\":" + number(set.genes.size()) + ",\"drivers\":" + number(drivers) +
+                  ",\"nonzero\":" + number(set.counts.size()) + ",\"file\":" + json_text(o.output) +
+                  "}\n");
+  else
+    console().out("cells    " + number(set.cells.size()) + "\ngenes    " +
+                  number(set.genes.size()) + "\ndrivers  " + number(drivers) + "\nnonzero  " +
+                  number(set.counts.size()) + "\n");
+  say_next({o.output}, "cyto data " + shell_word(o.output));
+}
+
 // The subcommands of one command; messages begin with `cyto synth NAME: `.
 template <class Options, class Run>
 void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
@@ -152,16 +185,38 @@ void add_smears(CLI::App& synth) {
   run_part(*part, o, run_smears);
 }
 
+void add_rna(CLI::App& synth) {
+  auto o = std::make_shared<CountOptions>();
+  CLI::App* part =
+      add_command(synth, "rna", "Single-cell RNA counts with lineages, pseudotime and driver genes",
+                  "cyto synth rna --output cells.h5ad\n"
+                  "cyto synth rna --output cells.h5ad --cells 10000 --genes 2000 --batches 4\n");
+  part->add_option("--cells", o->rna.cells, "Cells")->capture_default_str();
+  part->add_option("--genes", o->rna.genes, "Genes, drivers included")->capture_default_str();
+  part->add_option("--drivers", o->rna.drivers, "Driver genes per branch and direction")
+      ->capture_default_str();
+  part->add_option("--depth", o->rna.depth, "Mean counts per cell")->capture_default_str();
+  part->add_option("--dispersion", o->rna.dispersion, "Variance = mean + dispersion * mean^2")
+      ->capture_default_str();
+  part->add_option("--effect", o->rna.effect, "Change of a driver's log mean over its branch")
+      ->capture_default_str();
+  part->add_option("--batches", o->rna.batches, "Batches")->capture_default_str();
+  add_common_options(*part, *o, with_output | with_force | with_seed);
+  run_part(*part, o, run_rna);
+}
+
 }  // namespace
 
 void add_synth_command(CLI::App& app) {
   CLI::App* synth =
-      add_command(app, "synth", "Draw cells and smears to learn and test with",
+      add_command(app, "synth", "Make cells, smears and RNA counts to learn and test with",
                   "cyto synth cells --output cells/      single cells, one folder per class\n"
-                  "cyto synth smears --output smears/    fields with boxes and masks\n");
+                  "cyto synth smears --output smears/    fields with boxes and masks\n"
+                  "cyto synth rna --output cells.h5ad    counts with lineages\n");
   synth->require_subcommand(1);
   add_cells(*synth);
   add_smears(*synth);
+  add_rna(*synth);
 }
 
 namespace {

@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 #include "cytograd/core/error.h"
 #include "cytograd/core/parallel.h"
+#include "cytograd/io/file.h"
 #include "cytograd/synth/cells.h"
 #include "cytograd/synth/rna.h"
 
@@ -128,4 +130,21 @@ TEST_CASE("synth rna: the same counts for any number of threads, wrong options a
   CHECK_THROWS_AS(make_rna({.cells = 0}), ConfigError);
   CHECK_THROWS_AS(make_rna({.genes = 100}), ConfigError);
   CHECK_THROWS_AS(make_rna({.effect = NAN}), ConfigError);
+}
+
+TEST_CASE("synth rna: a file in the AnnData layout, the same bytes each time") {
+  const std::string path = std::string(CYTOGRAD_BINARY_DIR) + "/synth_rna_test.h5ad";
+  const RnaSet set = make_rna({.cells = 60, .seed = 5});
+  write_rna(set, path);
+  const std::string first = read_file(path);
+  CHECK(first.compare(0, 8, "\x89HDF\r\n\x1a\n") == 0);
+  for (const char* word :
+       {"csr_matrix", "categorical", "pseudotime", "driver_branch", "HSC"}) {
+    CAPTURE(word);
+    CHECK(first.find(word) != std::string::npos);
+  }
+  write_rna(set, path);
+  CHECK(read_file(path) == first);
+  std::filesystem::remove(path);
+  CHECK_THROWS_AS(write_rna(set, path + "/missing/x.h5ad"), FileError);
 }

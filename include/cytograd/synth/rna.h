@@ -83,6 +83,11 @@ struct RnaSet {
 /// @throws ConfigError if an option is out of range
 RnaSet make_rna(const RnaOptions& options);
 
+/// Writes an `.h5ad` (AnnData 0.8 layout): X counts as CSR float32; obs celltype, branch, batch
+/// (categorical), pseudotime, size_factor; var driver, direction, driver_branch, base, dispersion.
+/// Atomic; the same bytes for the same set. @throws FileError
+void write_rna(const RnaSet& set, const std::string& path);
+
 /// Mean count of a gene in a cell, batch effect excluded.
 double expected_count(const RnaGene& gene, const RnaCell& cell, double effect);
 
