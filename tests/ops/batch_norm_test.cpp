@@ -35,7 +35,9 @@ double variance_of(const std::vector<double>& v, int correction) {
 
 OpCase training_case(const std::string& name, const Shape& shape, bool affine = true) {
   const int64_t channels = shape.back();
-  OpCase c{.name = "batch_norm training " + name, .inputs = {{shape}}};
+  OpCase c;
+  c.name = "batch_norm training " + name;
+  c.inputs = {{shape}};
   if (affine) {
     c.inputs.push_back({{channels}, 0.5, 2});
     c.inputs.push_back({{channels}});
@@ -60,8 +62,9 @@ OpCase training_case(const std::string& name, const Shape& shape, bool affine = 
 
 OpCase evaluation_case(const std::string& name, const Shape& shape) {
   const int64_t channels = shape.back();
-  OpCase c{.name = "batch_norm evaluation " + name,
-           .inputs = {{shape}, {{channels}, 0.5, 2}, {{channels}}}};
+  OpCase c;
+  c.name = "batch_norm evaluation " + name;
+  c.inputs = {{shape}, {{channels}, 0.5, 2}, {{channels}}};
   const auto statistics = [channels](bool variance, Dtype dtype) {
     Tensor out = Tensor::empty({channels}, Dtype::float64);
     for (int64_t i = 0; i < channels; ++i)

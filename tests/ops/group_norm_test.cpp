@@ -13,7 +13,9 @@ namespace {
 
 OpCase group_case(const std::string& name, const Shape& shape, int64_t groups, bool affine = true) {
   const int64_t channels = shape.back();
-  OpCase c{.name = "group_norm " + name, .inputs = {{shape}}};
+  OpCase c;
+  c.name = "group_norm " + name;
+  c.inputs = {{shape}};
   if (affine) {
     c.inputs.push_back({{channels}, 0.5, 2});
     c.inputs.push_back({{channels}});

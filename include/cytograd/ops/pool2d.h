@@ -25,7 +25,7 @@ struct Pool2dOptions {
 /// goes to the first largest value in row-major order (to the last NaN if there is one).
 ///
 /// @param x  [N, H, W, C]   @return [N, H', W', C]
-/// Gradient: x. Backward keeps one byte per result (four if kernel.h kernel.w > 256).
+/// Gradient: x. Backward keeps one byte per result (eight if the window has more than 256 pixels).
 /// @throws ShapeError unless x has four axes, or if the kernel is larger than the padded image;
 /// ValueError for kernel or stride < 1, or padding < 0 or > kernel / 2; DtypeError
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options);
