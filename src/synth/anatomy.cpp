@@ -161,7 +161,7 @@ Shape make_nucleus(CellClass cell, Form form, float age, int lobe_count, Rng& rn
 }
 
 Shape make_cell(CellClass cell, float radius, Rng& rng) {
-  Shape shape = oval(radius, between(rng, 0.01F, 0.14F), rng);
+  Shape shape = oval(radius, between(rng, 0.01F, 0.20F), rng);
   int feet = 0;
   if (cell == CellClass::monocyte) feet = static_cast<int>(rng.below(4));
   if (cell == CellClass::promonocyte || cell == CellClass::blast) feet = rng.chance(0.25) ? 1 : 0;
@@ -191,7 +191,7 @@ void add_granules(CellClass cell, float age, Anatomy& a, Rng& rng) {
     case CellClass::metamyelocyte:
     case CellClass::band:
     case CellClass::segmented:
-      return add({Pigment::azurophil, 1.0F, 0.15F, 0.32F, 0, 0.6F});
+      return add({Pigment::azurophil, 1.4F, 0.16F, 0.42F, 0, 0.65F});
     case CellClass::eosinophil:
       return add({Pigment::eosinophil_granule, 2.4F, 0.44F, 0.95F, 0.04F, 0.85F});
     case CellClass::basophil:
@@ -240,7 +240,7 @@ Anatomy make_anatomy(CellClass cell, float age, Rng& rng) {
   const float turn = between(rng, 0, 2 * pi), nucleus_turn = between(rng, 0, 2 * pi);
   a.cell = make_cell(cell, radius, rng);
   a.cell.rotate(turn);
-  a.cell_rough = row.cell_rough * between(rng, 0.6F, 1.5F);
+  a.cell_rough = row.cell_rough * between(rng, 0.6F, 1.9F);
   if (row.form == Form::lobed) a.lobes = count_lobes(cell, age, rng);
   a.nucleus = make_nucleus(cell, row.form, age, a.lobes, rng);
   fit(a.nucleus, nc * pi * radius * radius);

@@ -98,7 +98,7 @@ class Painter {
     // Clumps are plateaus with narrow pale clefts between them.
     const float clump = 2 * smoothstep(-0.75F, 0.15F, wave) - 1.35F;
     const float texture = (1 - a_.clumping) * wave + a_.clumping * clump;
-    float dense = a_.chromatin * (1 + a_.contrast * (texture + 0.4F * fine));
+    float dense = a_.chromatin * (1 + a_.contrast * (texture + 0.65F * fine));
     dense += a_.rim * smoothstep(-0.55F, -0.15F, d.nucleus) - 0.04F;
     float blue = 0.22F * a_.basophilia;
     for (const Nucleolus& n : a_.nucleoli) {

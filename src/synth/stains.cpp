@@ -15,10 +15,14 @@ std::vector<Stain> make_stains() {
                                  {0.24F, 0.52F, 0.33F},
                                  {0.24F, 0.34F, 0.21F},
                                  {0.80F, 1.75F, 0.55F},
-                                 {0.30F, 0.95F, 0.85F},
+                                 {0.28F, 0.88F, 0.80F},
                                  {1.45F, 2.20F, 0.60F}}},
                  .background = {1.0F, 0.906F, 0.80F},
-                 .field_um = 26});
+                 .field_um = 26,
+                 .blur_um = 0.05F,
+                 .defocus_um = 0.05F,
+                 .vignette = 0.025F,
+                 .red_cells = 0.38F});
   all.push_back({.name = "pappenheim",
                  .absorbance = {{{0.72F, 1.45F, 0.50F},
                                  {1.10F, 0.80F, 0.17F},

@@ -28,7 +28,7 @@ void draw_red_cell(Canvas& canvas, const RedCell& cell, const Noise& noise, floa
         const float inside = canvas.coverage((rho - 1) * cell.radius);
         if (inside <= 0) return;
         // A biconcave disc: pale in the middle, thickest at two thirds, thinner again at the edge.
-        const float dip = cell.pallor * smoothstep(0.62F, 0.16F, rho + 2 * bump);
+        const float dip = cell.pallor * smoothstep(0.56F, 0.20F, rho + 2 * bump);
         const float thick =
             (0.92F + 0.16F * rho * rho) * (1 - 0.12F * smoothstep(0.9F, 1.0F, rho)) * (1 - dip);
         const float fine = 1 + 0.05F * noise(1.4F * u + noise_at, 1.4F * v);
