@@ -26,7 +26,7 @@ constexpr uint64_t max_expansion = 8;
 
 class Collector {
  public:
-  Collector(PickleMachine& machine, const std::string& file) : machine_(machine), file_(file) {}
+  explicit Collector(PickleMachine& machine) : machine_(machine) {}
 
   // Sorts the root into named tensors, numbers and strings.
   void collect(const Value& root) {
@@ -162,7 +162,6 @@ class Collector {
   }
 
   PickleMachine& machine_;
-  const std::string& file_;
   TorchFile out_;
   std::vector<std::pair<std::string, size_t>> named_;
   size_t visited_ = 0;
@@ -178,7 +177,7 @@ TorchFile load_zip(const ByteSource& source, const std::string& name) {
   io::TorchArchive archive(source, name);
   const std::string pickle = archive.read_record("data.pkl", max_weight_header_bytes);
   PickleMachine machine(name, "data.pkl");
-  Collector collector(machine, name);
+  Collector collector(machine);
   collector.collect(machine.run(pickle));
   collector.load([&](const StorageRef& s) { return archive.read_storage(s); }, source.size());
   return collector.take();
@@ -262,7 +261,7 @@ class LegacyLayout {
 TorchFile load_legacy(const ByteSource& source, const std::string& name) {
   LegacyLayout layout(source, name);
   PickleMachine machine(name, "objects");
-  Collector collector(machine, name);
+  Collector collector(machine);
   collector.collect(layout.read_objects(machine));
   collector.load([&](const StorageRef& s) { return layout.read_storage(s); }, source.size());
   return collector.take();
