@@ -86,6 +86,11 @@ void write(hid_t parent, const std::string& name, double value) {
   write_scalar(parent, name, value);
 }
 
+template <class... T>
+void write(hid_t parent, const std::string& name, const std::variant<T...>& value) {
+  std::visit([&](const auto& v) { write(parent, name, v); }, value);
+}
+
 void write(hid_t parent, const std::string& name, const AnnTable& table) {
   const H5Id group = create_group(parent, name);
   encoding(group, "dataframe", "0.2.0");
@@ -94,20 +99,14 @@ void write(hid_t parent, const std::string& name, const AnnTable& table) {
   for (const auto& [column, values] : table.columns) order.push_back(column);
   write_attribute(group, "column-order", std::span<const std::string>(order));
   write_strings(group, "_index", table.names);
-  for (const auto& [column, values] : table.columns)
-    std::visit([&, &key = column](const auto& v) { write(group, key, v); }, values);
+  for (const auto& [column, values] : table.columns) write(group, column, values);
 }
 
 template <class Map>
 void write_entries(hid_t parent, const std::string& name, const Map& entries) {
   const H5Id group = create_group(parent, name);
   encoding(group, "dict", "0.1.0");
-  for (const auto& [key, value] : entries) {
-    if constexpr (requires { value.index(); })
-      std::visit([&, &k = key](const auto& v) { write(group, k, v); }, value);
-    else
-      write(group, key, value);
-  }
+  for (const auto& [key, value] : entries) write(group, key, value);
 }
 
 void check_matrix(const DenseMatrix& m, const std::string& name) {
@@ -196,7 +195,7 @@ void write_h5ad(const std::string& path, const AnnData& data) {
   const Hdf5Image image;
   const hid_t root = image.root();
   encoding(root, "anndata", "0.1.0");
-  std::visit([&](const auto& m) { write(root, "X", m); }, data.X);
+  write(root, "X", data.X);
   write(root, "obs", data.obs);
   write(root, "var", data.var);
   write_entries(root, "obsm", data.obsm);

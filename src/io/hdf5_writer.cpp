@@ -45,7 +45,7 @@ void put_attribute(hid_t object, const char* name, hid_t memory_type, hid_t file
   const H5Id space = space_of(shape);
   const H5Id attribute(H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT),
                        H5Aclose, "attribute");
-  require(H5Awrite(attribute, memory_type, data), "attribute");
+  if (shape.empty() || shape[0] > 0) require(H5Awrite(attribute, memory_type, data), "attribute");
 }
 
 H5Id dataset_options(std::span<const hsize_t> shape, size_t element_bytes) {
