@@ -102,9 +102,8 @@ void run_gemm(const GemmTask<T>& task, const A& pack_a, const B& pack_b, const C
                          plan.depth_blocks * plan.depth_block * panels * kernels.panel_cols);
     pack_whole_b(task, plan, kernels, pack_b, whole_b);
   }
-  T* partial = plan.splits == 1
-                   ? nullptr
-                   : scratch<T>(Scratch::partial, plan.splits * task.rows * task.cols);
+  T* partial = plan.splits == 1 ? nullptr
+                                : scratch<T>(Scratch::partial, plan.splits * task.rows * task.cols);
 
   parallel_for(plan.tasks(), 1, [&](int64_t index, int64_t) {
     const int64_t split = index / (plan.row_blocks * plan.col_blocks);

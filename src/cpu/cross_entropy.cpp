@@ -1,0 +1,71 @@
+#include "kernels/cross_entropy.h"
+
+#include "cpu/rows.h"
+
+namespace cytograd::kernels {
+namespace {
+
+// The loss of a row is -sum_c q[c] log p[c] with q[c] = even * w[c], plus `own` * w[label] at the
+// label.
+template <class T>
+struct Coefficients {
+  const T* weight;
+  int64_t classes;
+  double own, even, weight_sum;
+  explicit Coefficients(const CrossEntropyInput& in)
+      : weight(in.class_weight.defined() ? in.class_weight.data<T>() : nullptr),
+        classes(in.logits.size(1)),
+        own(1 - in.label_smoothing),
+        even(in.label_smoothing / static_cast<double>(classes)),
+        weight_sum(weight ? cpu::sum_terms(classes, [this](int64_t c) { return weight[c]; })
+                          : static_cast<double>(classes)) {}
+  double of(int64_t c) const { return weight ? static_cast<double>(weight[c]) : 1.0; }
+};
+
+}  // namespace
+
+void cross_entropy(CpuContext, const CrossEntropyInput& in, const Tensor& losses,
+                   const Tensor& lse) {
+  dispatch_floating(in.logits.dtype(), "cross_entropy", [&]<class T>() {
+    const Coefficients<T> q(in);
+    const T* logits = in.logits.data<T>();
+    const int64_t* labels = in.labels.data<int64_t>();
+    T *loss = losses.data<T>(), *normaliser = lse.data<T>();
+    cpu::for_rows(in.logits.size(0), q.classes, [=](int64_t n) {
+      const T* z = logits + n * q.classes;
+      const double total = cpu::row_logsumexp(z, q.classes);
+      double value = q.own * q.of(labels[n]) * (total - static_cast<double>(z[labels[n]]));
+      if (q.even > 0)
+        value += q.even * cpu::sum_terms(q.classes, [=](int64_t c) {
+                   return q.of(c) * (total - static_cast<double>(z[c]));
+                 });
+      loss[n] = static_cast<T>(value);
+      normaliser[n] = static_cast<T>(total);
+    });
+  });
+}
+
+// d loss / d z[c] = p[c] sum(q) - q[c].
+void cross_entropy_backward(CpuContext, const CrossEntropyInput& in, const Tensor& lse,
+                            const Tensor& dy, double scale, const Tensor& grad) {
+  dispatch_floating(in.logits.dtype(), "cross_entropy", [&]<class T>() {
+    const Coefficients<T> q(in);
+    const T *logits = in.logits.data<T>(), *normaliser = lse.data<T>(), *g = dy.data<T>();
+    const int64_t* labels = in.labels.data<int64_t>();
+    const bool per_sample = dy.ndim() == 1;
+    T* out = grad.data<T>();
+    cpu::for_rows(in.logits.size(0), q.classes, [=](int64_t n) {
+      const T *z = logits + n * q.classes, shift = normaliser[n];
+      T* d = out + n * q.classes;
+      const double s = scale * static_cast<double>(g[per_sample ? n : 0]);
+      const double own = q.own * q.of(labels[n]);
+      const T total = static_cast<T>(s * (own + q.even * q.weight_sum));
+      for (int64_t c = 0; c < q.classes; ++c) d[c] = math::exp(z[c] - shift) * total;
+      if (q.even > 0)
+        for (int64_t c = 0; c < q.classes; ++c) d[c] -= static_cast<T>(s * q.even * q.of(c));
+      d[labels[n]] -= static_cast<T>(s * own);
+    });
+  });
+}
+
+}  // namespace cytograd::kernels
