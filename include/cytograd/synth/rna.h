@@ -83,8 +83,9 @@ struct RnaSet {
 /// @throws ConfigError if an option is out of range
 RnaSet make_rna(const RnaOptions& options);
 
-/// Writes an `.h5ad` (AnnData 0.8 layout): X counts as CSR float32; obs celltype, branch, batch
-/// (categorical), pseudotime, size_factor; var driver, direction, driver_branch, base, dispersion.
+/// Writes an `.h5ad` with `write_h5ad`: X counts as CSR float32; obs celltype, branch, batch
+/// (categorical), pseudotime, size_factor; var driver (0 or 1), direction, driver_branch, base,
+/// dispersion.
 /// Atomic; the same bytes for the same set. @throws FileError
 void write_rna(const RnaSet& set, const std::string& path);
 
