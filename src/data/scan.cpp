@@ -106,7 +106,7 @@ MaskReport scan_mask(const Sample& sample, const MaskRule& rule, const FileRepor
       report.stray = total - declared;
     else
       report.faults.push_back({"mask.values", sample.mask, "", list_values(histogram, rule.values),
-                               "only the declared values", "pass --mask-threshold or --mask-map"});
+                               "only the declared values", "pass --mask-threshold CELL [NUCLEUS]"});
   } catch (const IoError& e) {
     report.faults.push_back(e.fault());
   }

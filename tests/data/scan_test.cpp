@@ -74,7 +74,6 @@ TEST_CASE("mask.size, mask.values, mask.empty") {
   put_text(folder, "set.csv",
            "path,label,mask\n1.png,a,m1.png\n2.png,a,m2.png\n3.png,a,m3.png\n4.png,a,m4.png\n");
   Dataset d = load(folder / "set.csv");
-  d.mask_rules[0].values = {0, 255};
   const ScanReport report = scan(d);
   REQUIRE(report.faults.size() == 2);
   CHECK(report.faults[0].id == "mask.size");

@@ -22,12 +22,12 @@ struct Box {
 };
 
 /// How grey values of a mask are read: background < cell_from <= cytoplasm < nucleus_from <=
-/// nucleus.
+/// nucleus. The default reads masks of 0, 128, 255 and masks of 0, 255 (all nucleus).
 struct MaskRule {
-  int cell_from = 128;
-  int nucleus_from = 256;       ///< 256: the mask does not tell the nucleus apart
-  std::vector<int> values;      ///< values a clean mask holds; empty: any (thresholds decide)
-  bool tolerate_stray = false;  ///< other values are counted, not faults
+  int cell_from = 65;
+  int nucleus_from = 192;                   ///< 256: the mask does not tell the nucleus apart
+  std::vector<int> values = {0, 128, 255};  ///< values a clean mask holds; empty: any
+  bool tolerate_stray = false;              ///< other values are counted, not faults
 };
 
 /// One image, or one cell of an image (then `box` says where).
@@ -83,6 +83,9 @@ struct DatasetOptions {
   /// "" (names as they are) | 5 | 11 | 13 | path of a CSV `dataset,raw,harmonised`
   /// (empty = drop). A class that the map does not know is an error; dropped ones are noted.
   std::string harmonise;
+  /// Smallest mask value of the cell and, optionally, of the nucleus; then any value is accepted.
+  /// Empty: the rule of the preset.
+  std::vector<int> mask_threshold;
   bool strict = false;  ///< degenerate boxes, unreadable labels are faults instead of notes
 };
 
