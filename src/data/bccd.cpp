@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <map>
-#include <pugixml.hpp>
-#include <set>
 
 #include "cytograd/io/csv.h"
-#include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "cytograd/io/voc.h"
 #include "data/layout.h"
 
 /// @file
@@ -23,42 +21,6 @@ namespace cytograd::layout {
 
 namespace {
 
-struct Object {
-  std::string name;
-  Box box;
-  bool degenerate = false;
-};
-
-// Coordinates in the files are 1-based and inclusive.
-std::vector<Object> read_objects(const std::string& path) {
-  const std::string text = read_file(path);
-  pugi::xml_document document;
-  const auto result = document.load_buffer(text.data(), text.size());
-  if (!result)
-    throw DataError({"ann.xml", path, "byte " + std::to_string(result.offset), result.description(),
-                     "a VOC annotation", ""});
-  std::vector<Object> objects;
-  for (const auto& object : document.child("annotation").children("object")) {
-    Object o;
-    o.name = object.child("name").text().get();
-    const auto box = object.child("bndbox");
-    double* const to[] = {&o.box.x1, &o.box.y1, &o.box.x2, &o.box.y2};
-    const char* const names[] = {"xmin", "ymin", "xmax", "ymax"};
-    for (int i = 0; i < 4; ++i) {
-      const auto v = parse_double(trim(box.child(names[i]).text().get()));
-      if (!v)
-        throw DataError({"ann.xml", path, "object " + std::to_string(objects.size() + 1),
-                         std::string(names[i]) + " is not a number", "pixels", ""});
-      *to[i] = *v;
-    }
-    o.degenerate = o.box.width() <= 0 || o.box.height() <= 0;
-    o.box.x1 -= 1;
-    o.box.y1 -= 1;
-    objects.push_back(std::move(o));
-  }
-  return objects;
-}
-
 class BccdReader {
  public:
   BccdReader(const std::string& root, const DatasetOptions& options)
@@ -68,7 +30,6 @@ class BccdReader {
     dataset_.domains = {"bccd"};
     dataset_.mask_rules.push_back({78, 205, {}, true});
     read_labels();
-    std::set<std::string> seen;
     for (const std::string& file : list_images(dataset_, join(root_, "BCCD/JPEGImages"), "")) {
       try {
         read_image_boxes(file);
@@ -116,13 +77,13 @@ class BccdReader {
       dataset_.add_note("ann.missing", "images without annotation left out", file);
       return;
     }
-    std::vector<Object> objects = read_objects(annotation);
+    std::vector<VocObject> objects = read_voc(annotation).objects;
     drop_degenerate(objects, annotation);
     const int64_t cells = std::count_if(objects.begin(), objects.end(),
-                                        [](const Object& o) { return o.name == "WBC"; });
+                                        [](const VocObject& o) { return o.name == "WBC"; });
     const std::string subtype = find_subtype(name, file, cells);
     int64_t k = 0;
-    for (const Object& o : objects) {
+    for (const VocObject& o : objects) {
       const std::string id = "BCCD/JPEGImages/" + file + "#" + std::to_string(k++);
       const std::string label = class_of(o, subtype, annotation);
       if (label.empty()) continue;
@@ -131,24 +92,25 @@ class BccdReader {
       s.path = join(root_, "BCCD/JPEGImages/" + file);
       s.label = intern(dataset_.classes, label);
       s.group = name;
-      s.box = o.box;
+      s.box = Box{o.x1, o.y1, o.x2, o.y2};
       if (o.name == "WBC") s.mask = find_mask(name);
       dataset_.samples.push_back(std::move(s));
     }
   }
 
-  void drop_degenerate(std::vector<Object>& objects, const std::string& annotation) {
+  void drop_degenerate(std::vector<VocObject>& objects, const std::string& annotation) {
     for (size_t i = 0; i < objects.size(); ++i) {
       if (!objects[i].degenerate) continue;
       const std::string place = objects[i].name + " box " + std::to_string(i + 1);
       if (options_.strict)
-        dataset_.faults.push_back({"box.degenerate", annotation, place, "a box of no area",
+        dataset_.faults.push_back({"box.degenerate", annotation, place,
+                                   "a box of no area, inverted or outside",
                                    "xmin < xmax and ymin < ymax", "left out without --strict"});
       else
-        dataset_.add_note("box.degenerate", "boxes of no area or inverted left out",
+        dataset_.add_note("box.degenerate", "boxes of no area, inverted or outside left out",
                           annotation + ": " + place);
     }
-    std::erase_if(objects, [](const Object& o) { return o.degenerate; });
+    std::erase_if(objects, [](const VocObject& o) { return o.degenerate; });
   }
 
   // The class of the WBC boxes of one image; "" leaves them out.
@@ -196,7 +158,8 @@ class BccdReader {
     return {};
   }
 
-  std::string class_of(const Object& o, const std::string& subtype, const std::string& annotation) {
+  std::string class_of(const VocObject& o, const std::string& subtype,
+                       const std::string& annotation) {
     if (o.name == "WBC") return subtype;
     if (o.name != "RBC" && o.name != "Platelets") {
       dataset_.add_note("label.unknown", "boxes of other names left out",

@@ -181,6 +181,7 @@ class ManifestReader {
   void note_unlisted() {
     std::set<std::string> listed, folders;
     for (size_t row = 0; row < table_.rows(); ++row) {
+      if (table_.at(row, path_).empty()) continue;
       const std::filesystem::path p =
           std::filesystem::path(locate(std::string(table_.at(row, path_)))).lexically_normal();
       listed.insert(p.string());

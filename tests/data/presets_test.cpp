@@ -10,7 +10,8 @@ namespace {
 std::optional<std::string> real(const char* name) {
   const auto root = shared_data();
   if (root && std::filesystem::exists(*root / name)) return (*root / name).string();
-  MESSAGE("skipped: ", name, " is not here; set CYTOGRAD_DATA to the folder of test data");
+  MESSAGE("skipped: ", std::string(name),
+          " is not here; set CYTOGRAD_DATA to the folder of test data");
   return std::nullopt;
 }
 

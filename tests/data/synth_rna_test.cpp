@@ -138,8 +138,7 @@ TEST_CASE("synth rna: a file in the AnnData layout, the same bytes each time") {
   write_rna(set, path);
   const std::string first = read_file(path);
   CHECK(first.compare(0, 8, "\x89HDF\r\n\x1a\n") == 0);
-  for (const char* word :
-       {"csr_matrix", "categorical", "pseudotime", "driver_branch", "HSC"}) {
+  for (const char* word : {"csr_matrix", "categorical", "pseudotime", "driver_branch", "HSC"}) {
     CAPTURE(word);
     CHECK(first.find(word) != std::string::npos);
   }
