@@ -23,6 +23,8 @@ using io::Value;
 
 // A tensor may repeat a storage (tied weights), but not so often that a small file fills memory.
 constexpr uint64_t max_expansion = 8;
+// Names and notes together. Objects may be shared inside a pickle, their texts here are not.
+constexpr size_t max_text_total = size_t{256} << 20;
 
 class Collector {
  public:
@@ -94,6 +96,8 @@ class Collector {
   void walk(const Value& value, const std::string& name, bool wanted, int depth) {
     if (++visited_ > io::max_pickle_values || depth > io::max_pickle_depth)
       machine_.fail("nesting deeper than 64, or objects used too often");
+    text_bytes_ += name.size() + value.text.size();
+    if (text_bytes_ > max_text_total) machine_.fail("names and strings of more than 256 MiB");
     switch (value.kind) {
       case Value::Kind::tensor:
         if (wanted)
@@ -164,7 +168,7 @@ class Collector {
   PickleMachine& machine_;
   TorchFile out_;
   std::vector<std::pair<std::string, size_t>> named_;
-  size_t visited_ = 0;
+  size_t visited_ = 0, text_bytes_ = 0;
 };
 
 [[noreturn]] void fail(const std::string& file, const std::string& place, const std::string& found,

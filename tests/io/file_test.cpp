@@ -1,11 +1,13 @@
 #include "cytograd/io/file.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -69,6 +71,31 @@ TEST_CASE("short writes are continued") {
     CHECK(read_file(path) == bytes);
   }
   io::testing::fail_syscall_at(0, 0);
+}
+
+TEST_CASE("disk.full: a file size limit is an error, not a signal's death") {
+  TempFolder folder;
+  const std::string path = folder / "large";
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{10'000, 10'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int result = 1;
+    try {
+      AtomicFile file(path);  // no space reserved: the writes themselves meet the limit
+      for (int i = 0; i < 100; ++i) file.write(std::string(1000, 'x'));
+      file.commit();
+    } catch (const FileError& e) {
+      result = e.fault().id == "disk.full" ? 0 : 2;
+    }
+    _exit(result);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(folder.count() == 0);
 }
 
 TEST_CASE("atomic file is invisible until committed and gone when abandoned") {

@@ -2,11 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/file.h"
+#include "python_agrees.h"
 #include "support/temp_folder.h"
 
 using namespace cytograd;
@@ -30,18 +30,6 @@ AnnData small() {
            {"classes", std::vector<std::string>{"a", "b"}},
            {"seed", 7.0}};
   return d;
-}
-
-// Runs a Python program with the path as its argument where anndata is installed.
-bool python_agrees(const std::string& path, const std::string& program) {
-  const char* python = std::getenv("CYTOGRAD_PYTHON");
-  if (!python) {
-    MESSAGE("reading back skipped: CYTOGRAD_PYTHON names no Python with anndata");
-    return true;
-  }
-  write_file_atomically(path + ".py", program);
-  return std::system(("'" + std::string(python) + "' '" + path + ".py' '" + path + "'").c_str()) ==
-         0;
 }
 
 }  // namespace

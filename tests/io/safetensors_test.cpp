@@ -8,6 +8,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/io/file.h"
 #include "expect_fault.h"
+#include "python_agrees.h"
 #include "support/temp_folder.h"
 
 using namespace cytograd;
@@ -63,6 +64,15 @@ TEST_CASE("safetensors come back as they were written") {
     CHECK(found.to(Dtype::float64).to_vector<double>() ==
           tensor.to(Dtype::float64).to_vector<double>());
   }
+  CHECK(python_agrees(path, R"(
+import sys, torch, safetensors, safetensors.torch
+t = safetensors.torch.load_file(sys.argv[1])
+assert t["conv.weight"].tolist()[0] == [1, -2, 3.5] and t["turned"].shape == (3, 2)
+assert t["a/ümlaut\n"].tolist() == [-1, 2**63 - 1] and t["bytes"].dtype == torch.uint8
+assert t["half"].dtype == torch.bfloat16 and t["half"].tolist() == [1.5, -2]
+assert t["scalar"].dtype == torch.float64 and t["scalar"].item() == 0.1 and t["empty"].shape == (0, 4)
+assert safetensors.safe_open(sys.argv[1], "pt").metadata()["epoch"] == "12"
+)"));
   const std::string bytes = read_file(path);
   write_safetensors(path, tensors, {{"epoch", "12"}, {"classes", "[\"a\"]"}});
   CHECK(read_file(path) == bytes);

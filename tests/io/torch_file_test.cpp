@@ -169,6 +169,18 @@ TEST_CASE("pt.opcode") {
                  "as."),
          "nesting deeper");
 
+  // Lists of two references each to the one before: 2^40 leaves in a few hundred bytes.
+  std::string shared = "]q\x01";
+  for (int i = 0; i < 40; ++i)
+    shared +=
+        "](h\x01h\x01"
+        "eq\x01";
+  expect(archive("}" + text("a") + shared + "s."), "");
+  // One long string under many names.
+  std::string long_text = "}(" + text("a") + text(std::string(300'000, 'x')) + "q\x01";
+  for (int i = 0; i < 1000; ++i) long_text += text(std::to_string(i)) + "h\x01";
+  expect(archive(long_text + "u."), "256 MiB");
+
   expect(archive(tensor(storage4, "K\0"s, "K\x05\x85", "K\x01\x85")), "larger than its storage");
   expect(archive(tensor(storage4, "K\x02", "K\x04\x85", "K\x01\x85")), "past its storage");
   expect(archive(tensor(storage4, "K\0"s, "K\x02\x85", "K\x04\x85")), "past its storage");

@@ -16,9 +16,9 @@
 /// - `PixelForm::keep`: grey stays one channel, everything else as `rgb`. For masks.
 /// - `PixelForm::rgba`: four channels, alpha untouched, 255 where the file has none.
 /// - EXIF orientation of JPEG and the orientation tag of TIFF are applied. ICC profiles and gamma
-///   are ignored, as the common Python readers do.
-/// - Refused by name (`img.form`): CMYK, Lab and other colour spaces, float or signed samples,
-///   separate planes of more than 16 bits, PNM with a maximum other than 255 or 65535.
+///   are ignored, as the common Python readers do. Of a TIFF with several pages the first is read.
+/// - Refused by name (`img.form`): CMYK, Lab and other colour spaces, float or signed samples, TIFF
+///   samples of other than 1, 8 or 16 bits, PNM with a maximum other than 255 or 65535.
 ///
 /// Faults are `DataError`: `img.type` not a supported image, `img.truncated` ends early,
 /// `img.corrupt` contradicts itself (a decoder's warning counts), `img.bomb` over the pixel limit
