@@ -1,6 +1,8 @@
 #include <type_traits>
 
+#include "core/isa.h"
 #include "cpu/pool2d.h"
+#include "cpu/simd/max_pool_table.h"
 
 namespace cytograd::kernels {
 namespace {
@@ -8,52 +10,52 @@ namespace {
 using cpu::kPoolStrip;
 using cpu::PoolSizes;
 
+const simd::MaxPoolTable& table() {
+#if defined(__x86_64__)
+  if (current_isa() != Isa::portable) return simd::max_pool_avx2;
+#endif
+  return simd::max_pool_portable;
+}
+
 /// As wide as T, so that comparing and choosing stay in lanes of one width.
 template <class T>
 using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+template <class T>
+using WindowKernel = void (*)(const simd::MaxWindow<T, Position<T>>&);
 
-// best = the first largest value, or the last NaN; position counts the window's pixels row by row.
-template <bool with_position, class T>
-void pool_window(const T* image, const PoolSizes& s, const PoolWindow& row,
-                 const PoolWindow& column, int64_t width, T* best, Position<T>* position) {
-  std::copy_n(image + (row.begin * s.w + column.begin) * s.c, width, best);
-  if (with_position) std::fill_n(position, width, 0);
-  Position<T> k = 0;
-  for (int64_t h = row.begin; h < row.end; ++h)
-    for (int64_t w = column.begin; w < column.end; ++w, ++k) {
-      const T* __restrict x = image + (h * s.w + w) * s.c;
-      for (int64_t c = 0; c < width; ++c) {
-        const bool take = (x[c] > best[c]) | (x[c] != x[c]);
-        best[c] = take ? x[c] : best[c];
-        if (with_position) position[c] = take ? k : position[c];
-      }
-    }
+template <class T>
+WindowKernel<T> window_kernel() {
+  if constexpr (sizeof(T) == 4)
+    return table().f32;
+  else
+    return table().f64;
 }
 
 template <class T, class Index>
 void forward(const Tensor& x, const PoolWindows& windows, const Tensor& y, Index* index) {
+  if (y.numel() == 0) return;
   const PoolSizes s(x, y);
   const T* from = x.data<T>();
   T* to = y.data<T>();
-  if (y.numel() == 0) return;
+  const WindowKernel<T> pool_window = window_kernel<T>();
   const int64_t cost = (windows.rows[0].end - windows.rows[0].begin) *
                        (windows.columns[0].end - windows.columns[0].begin);
-  cpu::for_each_output(s, cost,
-                       [&](int64_t n, int64_t i, int64_t j, int64_t channel, int64_t width) {
-                         const T* image = from + n * s.h * s.w * s.c + channel;
-                         const int64_t at = ((n * s.oh + i) * s.ow + j) * s.c + channel;
-                         T best[kPoolStrip];
-                         Position<T> position[kPoolStrip];
-                         const PoolWindow &row = windows.rows[i], &column = windows.columns[j];
-                         if (index) {
-                           pool_window<true>(image, s, row, column, width, best, position);
-                           for (int64_t c = 0; c < width; ++c)
-                             index[at + c] = static_cast<Index>(position[c]);
-                         } else {
-                           pool_window<false>(image, s, row, column, width, best, position);
-                         }
-                         std::copy_n(best, width, to + at);
-                       });
+  cpu::for_each_output(
+      s, cost, [&](int64_t n, int64_t i, int64_t j, int64_t channel, int64_t width) {
+        const PoolWindow &row = windows.rows[i], &column = windows.columns[j];
+        const int64_t at = ((n * s.oh + i) * s.ow + j) * s.c + channel;
+        Position<T> position[kPoolStrip];
+        pool_window({.x = from + ((n * s.h + row.begin) * s.w + column.begin) * s.c + channel,
+                     .rows = row.end - row.begin,
+                     .columns = column.end - column.begin,
+                     .row_stride = s.w * s.c,
+                     .pixel_stride = s.c,
+                     .channels = width,
+                     .best = to + at,
+                     .position = position});
+        if (!index) return;
+        for (int64_t c = 0; c < width; ++c) index[at + c] = static_cast<Index>(position[c]);
+      });
 }
 
 // One block of input rows [begin, end) of one image: adds what its windows send there, in the

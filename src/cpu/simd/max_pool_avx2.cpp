@@ -1,0 +1,16 @@
+#if defined(__x86_64__)
+namespace cytograd::simd {
+namespace {
+constexpr int kLaneBytes = 32;
+}
+}  // namespace cytograd::simd
+
+#include "cpu/simd/max_pool.inl"
+
+namespace cytograd::simd {
+
+constinit const MaxPoolTable max_pool_avx2 = {max_window<float, int32_t>,
+                                              max_window<double, int64_t>};
+
+}  // namespace cytograd::simd
+#endif
