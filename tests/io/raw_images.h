@@ -17,7 +17,7 @@ inline std::string big32(uint32_t v) {
           static_cast<char>(v)};
 }
 
-inline std::string little(uint32_t v, int bytes) {
+inline std::string little(uint64_t v, int bytes) {
   std::string out;
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(v >> (8 * i));
   return out;

@@ -56,9 +56,10 @@ TEST_CASE("safetensors come back as they were written") {
         std::map<std::string, std::string>{{"epoch", "12"}, {"classes", "[\"a\"]"}});
   CHECK(back.converted.empty());
   REQUIRE(back.tensors.size() == tensors.size());
-  for (const auto& [name, tensor] : tensors) {
-    CAPTURE(name);
-    const Tensor& found = back.tensors.at(name);
+  for (const auto& entry : tensors) {
+    CAPTURE(entry.first);
+    const Tensor& tensor = entry.second;
+    const Tensor& found = back.tensors.at(entry.first);
     CHECK(found.dtype() == tensor.dtype());
     CHECK(found.shape() == tensor.shape());
     CHECK(found.to(Dtype::float64).to_vector<double>() ==
