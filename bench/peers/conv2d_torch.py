@@ -1,0 +1,88 @@
+"""The layers of ops/conv2d_shapes.txt in PyTorch and in bench_conv2d, in turn, on the same machine.
+
+    python conv2d_torch.py BENCH_PROGRAM SHAPES [--threads N] [--only NAME] [--rounds N]
+
+Per layer and pass: best ms of PyTorch (the better of channels_last and contiguous), best ms of
+Cytograd, GFLOP/s of both, and the ratio (above 1: Cytograd is faster).
+"""
+import argparse
+import statistics
+import subprocess
+import time
+
+import torch
+
+
+def best_ms(f):
+    f()
+    times, start = [], time.perf_counter()
+    while len(times) < 5 or time.perf_counter() - start < 0.15:
+        t = time.perf_counter()
+        f()
+        times.append(time.perf_counter() - t)
+    return min(times) * 1e3
+
+
+def torch_times(n, h, w, c_in, c_out, k, stride, pad):
+    best = {}
+    for layout in (torch.channels_last, torch.contiguous_format):
+        x = torch.rand(n, c_in, h, w).to(memory_format=layout)
+        weight = torch.rand(c_out, c_in, k, k).to(memory_format=layout)
+        y = torch.conv2d(x, weight, None, stride, pad)
+        dy = torch.rand_like(y, memory_format=layout)
+
+        def backward(mask):
+            return torch.ops.aten.convolution_backward(
+                dy, x, weight, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, mask)
+
+        with torch.no_grad():
+            for name, f in (("forward", lambda: torch.conv2d(x, weight, None, stride, pad)),
+                            ("backward_data", lambda: backward([True, False, False])),
+                            ("backward_weight", lambda: backward([False, True, False]))):
+                best[name] = min(best.get(name, 1e9), best_ms(f))
+    return best
+
+
+def own_times(program, shapes, name, threads):
+    out = subprocess.run([program, shapes, "--threads", str(threads), "--only", name],
+                         capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in out.splitlines() if not line.startswith("#")]
+    return {row[1]: (float(row[2]), float(row[5])) for row in rows}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("shapes")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only")
+    parser.add_argument("--rounds", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    print(f"# PyTorch {torch.__version__}, {args.threads} threads")
+    print(f"{'layer':13} {'pass':15} {'torch':>8} {'own':>8} ms {'torch':>7} {'own':>7} GFLOP/s  "
+          f"ratio  of peak")
+    ratios = []
+    for line in open(args.shapes):
+        fields = line.split()
+        if not fields or fields[0].startswith("#") or args.only not in (None, fields[0]):
+            continue
+        n, h, w, c_in, c_out, k, stride, pad = map(int, fields[1:])
+        peer, own = {}, {}
+        for _ in range(args.rounds):
+            for key, ms in torch_times(n, h, w, c_in, c_out, k, stride, pad).items():
+                peer[key] = min(peer.get(key, 1e9), ms)
+            for key, row in own_times(args.program, args.shapes, fields[0], args.threads).items():
+                own[key] = min(own.get(key, (1e9, 0)), row)
+        out_h, out_w = (h + 2 * pad - k) // stride + 1, (w + 2 * pad - k) // stride + 1
+        gflop = 2e-9 * n * out_h * out_w * c_out * k * k * c_in
+        for key, ms in peer.items():
+            ratios.append(ms / own[key][0])
+            print(f"{fields[0]:13} {key:15} {ms:8.3f} {own[key][0]:8.3f}    {gflop / ms * 1e3:7.1f} "
+                  f"{gflop / own[key][0] * 1e3:7.1f}          {ratios[-1]:5.2f}  {own[key][1]:5.2f}",
+                  flush=True)
+    print(f"# geometric mean {statistics.geometric_mean(ratios):.2f}, lowest {min(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
