@@ -1,5 +1,5 @@
-// GFLOP/s of the convolution kernels on the layers of conv2d_shapes.txt, beside the peak of a loop of
-// register-only multiply-adds measured between the layers.
+// GFLOP/s of the convolution kernels on the layers of conv2d_shapes.txt, beside the peak of a loop
+// of register-only multiply-adds measured between the layers.
 //   bench_conv2d SHAPES [--threads N] [--only NAME] [--repeats N]
 // One line per layer and pass: name, pass, best ms, median ms, GFLOP/s of the best, share of peak.
 
@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -21,27 +22,28 @@ using namespace cytograd;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+// With one thread the processor time of this process, which other programs disturb less.
+double now() {
+  if (num_threads() == 1) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+
+double seconds_since(double start) { return now() - start; }
 
 constexpr int chains = 24;
 
 // `chains` independent chains of multiply-adds on vectors of `bytes`.
-#define CYTOGRAD_PEAK_LOOP(name, bytes, ...)                                      \
-  __VA_ARGS__ float name(int64_t steps) {                                         \
-    typedef float V __attribute__((vector_size(bytes)));                          \
-    V sums[chains], x, y;                                                         \
-    for (int e = 0; e < bytes / 4; ++e) x[e] = 0.999999f, y[e] = 1e-7f;           \
-    for (int i = 0; i < chains; ++i) sums[i] = y * static_cast<float>(i);         \
-    for (int64_t s = 0; s < steps; ++s) {                                         \
-      _Pragma("GCC unroll 24") for (int i = 0; i < chains; ++i) sums[i] =         \
-          sums[i] * x + y;                                                        \
-    }                                                                             \
-    for (int i = 1; i < chains; ++i) sums[0] += sums[i];                          \
-    return sums[0][0];                                                            \
+#define CYTOGRAD_PEAK_LOOP(name, bytes, ...)                                               \
+  __VA_ARGS__ float name(int64_t steps) {                                                  \
+    typedef float V __attribute__((vector_size(bytes)));                                   \
+    V sums[chains], x, y;                                                                  \
+    for (int e = 0; e < bytes / 4; ++e) x[e] = 0.999999f, y[e] = 1e-7f;                    \
+    for (int i = 0; i < chains; ++i) sums[i] = y * static_cast<float>(i);                  \
+    for (int64_t s = 0; s < steps; ++s) {                                                  \
+      _Pragma("GCC unroll 24") for (int i = 0; i < chains; ++i) sums[i] = sums[i] * x + y; \
+    }                                                                                      \
+    for (int i = 1; i < chains; ++i) sums[0] += sums[i];                                   \
+    return sums[0][0];                                                                     \
   }
 CYTOGRAD_PEAK_LOOP(peak_portable, 16, )
 #if defined(__x86_64__)
@@ -63,7 +65,7 @@ double peak_gflops() {
   constexpr int64_t steps = 400'000;
   double best = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
-    const auto start = Clock::now();
+    const auto start = now();
     parallel_for(num_threads(), 1, [&](int64_t, int64_t) { sink = loop(steps); });
     best = std::max(best, 2.0 * lanes * chains * steps * num_threads() / seconds_since(start));
   }
@@ -82,9 +84,9 @@ void report(const std::string& name, const char* pass, double flops, double peak
             const F& f) {
   f();
   std::vector<double> times;
-  const auto start = Clock::now();
+  const auto start = now();
   while (static_cast<int>(times.size()) < repeats || seconds_since(start) < 0.15) {
-    const auto t = Clock::now();
+    const auto t = now();
     f();
     times.push_back(seconds_since(t));
   }

@@ -103,7 +103,7 @@ void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight
     if (pointwise)
       f.copy(to, max_depth, dy_group + row * s.c_out + k, s.c_out, rows, depth, depth);
     else if (depth > 0)
-      f.gather(to, max_depth, patches, row, rows, k, depth, depth);
+      f.gather(to, max_depth, patches, row, rows, k, depth);
   };
   const auto pack_b = [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols,
                           T* to) {
@@ -148,7 +148,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
           if (pointwise)
             f.copy(to, max_depth, patches.data + row * s.c_in + k, s.c_in, rows, depth, depth);
           else if (depth > 0)
-            f.gather(to, max_depth, patches, row, rows, k, depth, depth);
+            f.gather(to, max_depth, patches, row, rows, k, depth);
         },
         [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
           f.transpose(to, f.panel_cols, weight_group + col * filter + k, filter, depth, cols,
@@ -192,7 +192,7 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
             f.copy(to, f.panel_cols, patches.data + k * s.c_in + col, s.c_in, depth, cols,
                    f.panel_cols);
           else if (depth > 0)
-            f.gather(to, f.panel_cols, patches, k, depth, col, cols, f.panel_cols);
+            f.gather_panel(to, patches, k, depth, col, cols);
         },
         [&](int64_t row) { return dw_group + row * filter; });
   });

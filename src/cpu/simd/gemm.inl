@@ -167,6 +167,12 @@ inline void copy_run(T* to, const T* from, int64_t n) {
 }
 
 template <class T>
+inline void copy_panel_row(T* to, const T* from) {
+  CYTOGRAD_UNROLL
+  for (int64_t v = 0; v < column_vectors; ++v) store(to + v * lanes<T>, load(from + v * lanes<T>));
+}
+
+template <class T>
 inline void zero_run(T* to, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = 0;
 }
@@ -174,21 +180,51 @@ inline void zero_run(T* to, int64_t n) {
 template <class T>
 void copy(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows, int64_t cols,
           int64_t padded) {
+  if (cols == panel_columns<T> && padded == cols) {
+    for (int64_t r = 0; r < rows; ++r) copy_panel_row(to + r * to_stride, from + r * from_stride);
+    return;
+  }
   for (int64_t r = 0; r < rows; ++r) {
     copy_run(to + r * to_stride, from + r * from_stride, cols);
     zero_run(to + r * to_stride + cols, padded - cols);
   }
 }
 
-// Squares small enough for the first-level cache; the inner loop writes consecutively.
+// A square of lanes x lanes elements: each step interleaves the halves of the list of rows, which
+// rotates the bits of (row, column) by one place; log2(lanes) steps exchange the two.
+template <class T>
+inline void transpose_square(T* to, int64_t to_stride, const T* from, int64_t from_stride) {
+  constexpr int64_t n = lanes<T>;
+  Vec<T> a[n], b[n];
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < n; ++i) a[i] = load(from + i * from_stride);
+  CYTOGRAD_UNROLL
+  for (int64_t step = 1; step < n; step *= 2) {
+    CYTOGRAD_UNROLL
+    for (int64_t i = 0; i < n / 2; ++i) {
+      b[2 * i] = interleave_low(a[i], a[i + n / 2]);
+      b[2 * i + 1] = interleave_high(a[i], a[i + n / 2]);
+    }
+    CYTOGRAD_UNROLL
+    for (int64_t i = 0; i < n; ++i) a[i] = b[i];
+  }
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < n; ++i) store(to + i * to_stride, a[i]);
+}
+
 template <class T>
 void transpose(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
                int64_t cols, int64_t padded) {
-  constexpr int64_t side = 16;
+  constexpr int64_t side = lanes<T>;
   for (int64_t r0 = 0; r0 < rows; r0 += side) {
     const int64_t r1 = r0 + side < rows ? r0 + side : rows;
     for (int64_t c0 = 0; c0 < cols; c0 += side) {
       const int64_t c1 = c0 + side < cols ? c0 + side : cols;
+      if (r1 - r0 == side && c1 - c0 == side) {
+        transpose_square(to + r0 * to_stride + c0, to_stride, from + c0 * from_stride + r0,
+                         from_stride);
+        continue;
+      }
       for (int64_t r = r0; r < r1; ++r)
         for (int64_t c = c0; c < c1; ++c) to[r * to_stride + c] = from[c * from_stride + r];
     }
@@ -241,7 +277,7 @@ void gather_taps(T* to, const Patches<T>& p, const T* image, int64_t y0, int64_t
 
 template <class T>
 void gather(T* to, int64_t to_stride, const Patches<T>& p, int64_t row, int64_t rows, int64_t col,
-            int64_t cols, int64_t padded) {
+            int64_t cols) {
   const bool joined = p.tap_step_w == 1 && p.channels == p.pixel_stride;
   const int64_t run = p.taps_w * p.channels;
   const int64_t tap_h = col / run, offset = col % run;
@@ -255,7 +291,6 @@ void gather(T* to, int64_t to_stride, const Patches<T>& p, int64_t row, int64_t 
       gather_joined(out, p, image, y0, x0, tap_h, offset, cols);
     else
       gather_taps(out, p, image, y0, x0, tap, channel, cols);
-    zero_run(out + cols, padded - cols);
     if (++j < p.grid_w) continue;
     j = 0;
     if (++i < p.grid_h) continue;
@@ -264,9 +299,74 @@ void gather(T* to, int64_t to_stride, const Patches<T>& p, int64_t row, int64_t 
   }
 }
 
+// Columns that lie in one tap, or one row of joined taps: then every pixel copies the same piece.
+struct Piece {
+  int64_t tap_h, tap_x, offset, cols;
+};
+
+template <class T>
+Piece piece_at(const Patches<T>& p, bool joined, int64_t col, int64_t cols) {
+  const int64_t unit = joined ? p.taps_w * p.channels : p.channels;
+  const int64_t index = col / unit, offset = col % unit;
+  const int64_t n = unit - offset < cols ? unit - offset : cols;
+  if (joined) return {index, 0, offset, n};
+  return {index / p.taps_w, index % p.taps_w * p.tap_step_w, offset, n};
+}
+
+// One piece of consecutive pixels of a grid row; `line` is the image row they read.
+template <class T>
+void gather_pixels(T* to, const Patches<T>& p, bool joined, const Piece& piece, const T* line,
+                   int64_t x0, int64_t count) {
+  const int64_t limit = p.width * p.pixel_stride;
+  const int64_t cols = piece.cols;
+  for (int64_t i = 0; i < count; ++i, to += panel_columns<T>) {
+    const int64_t x = x0 + i * p.step_w + piece.tap_x;
+    const int64_t begin = x * p.pixel_stride + piece.offset, end = begin + cols;
+    if (joined ? begin >= 0 && end <= limit : x >= 0 && x < p.width) {
+      if (cols == panel_columns<T>)
+        copy_panel_row(to, line + begin);
+      else
+        copy_run(to, line + begin, cols);
+    } else {
+      zero_run(to, cols);
+      const int64_t from = begin > 0 ? begin : 0, until = end < limit ? end : limit;
+      if (joined && from < until) copy_run(to + from - begin, line + from, until - from);
+    }
+  }
+}
+
+template <class T>
+void gather_panel(T* to, const Patches<T>& p, int64_t row, int64_t rows, int64_t col,
+                  int64_t cols) {
+  const bool joined = p.tap_step_w == 1 && p.channels == p.pixel_stride;
+  for (int64_t done = 0; done < cols;) {
+    const Piece piece = piece_at(p, joined, col + done, cols - done);
+    int64_t j = row % p.grid_w, i = row / p.grid_w % p.grid_h, n = row / p.grid_w / p.grid_h;
+    for (int64_t r = 0; r < rows;) {
+      const int64_t count = p.grid_w - j < rows - r ? p.grid_w - j : rows - r;
+      const int64_t y = i * p.step_h + p.origin_h + piece.tap_h * p.tap_step_h;
+      T* out = to + r * panel_columns<T> + done;
+      if (y >= 0 && y < p.height) {
+        const T* line = p.data + (n * p.height + y) * p.width * p.pixel_stride;
+        gather_pixels(out, p, joined, piece, line, j * p.step_w + p.origin_w, count);
+      } else {
+        for (int64_t q = 0; q < count; ++q) zero_run(out + q * panel_columns<T>, piece.cols);
+      }
+      r += count;
+      j = 0;
+      if (++i == p.grid_h) i = 0, ++n;
+    }
+    done += piece.cols;
+  }
+  if (cols == panel_columns<T>) return;
+  for (int64_t r = 0; r < rows; ++r)
+    zero_run(to + r * panel_columns<T> + cols, panel_columns<T> - cols);
+}
+
 template <class T>
 constexpr GemmKernels<T> gemm_kernels() {
-  return {row_tile, panel_columns<T>, &multiply<T>, &copy<T>, &transpose<T>, &gather<T>};
+  return {row_tile,      panel_columns<T>, &multiply<T>,    &copy<T>,
+          &transpose<T>, &gather<T>,       &gather_panel<T>};
 }
 
 }  // namespace

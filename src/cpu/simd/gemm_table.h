@@ -55,7 +55,10 @@ struct GemmKernels {
                     int64_t cols, int64_t padded);
   /// As `copy`, from rows [row, row + rows) and columns [col, col + cols) of the patches.
   void (*gather)(T* to, int64_t to_stride, const Patches<T>& from, int64_t row, int64_t rows,
-                 int64_t col, int64_t cols, int64_t padded);
+                 int64_t col, int64_t cols);
+  /// The same for one panel of B, [rows][panel_cols]; columns from `cols` on become 0.
+  void (*gather_panel)(T* to, const Patches<T>& from, int64_t row, int64_t rows, int64_t col,
+                       int64_t cols);
 };
 
 struct GemmTable {
