@@ -4,6 +4,7 @@
 
 #include "cpu/conv2d_depthwise.h"
 #include "cpu/gemm_driver.h"
+#include "cpu/strips.h"
 
 /// @file
 /// Convolutions as matrix products whose operand is gathered from the image block by block, so that
@@ -68,6 +69,41 @@ void for_each_group(const Conv2dShape& s, const F& f) {
   parallel_for(s.groups, 1, [&](int64_t group, int64_t) { f(group); });
 }
 
+// The product of the patches of n images with B, through strips where the shape allows.
+template <class T, class B, class C>
+void multiply_patches(const Patches<T>& p, int64_t n, int64_t cols, const Epilogue<T>& epilogue,
+                      const B& pack_b, const C& c_row) {
+  using Kernels = simd::GemmKernels<T>;
+  cpu::GemmTask<T> task{
+      n * p.grid_h * p.grid_w, cols, p.taps_h * p.taps_w * p.channels, true, false, epilogue};
+  if (cpu::strips_fit(p)) {
+    task.run = p.taps_w * p.channels;
+    task.row_unit = p.grid_w;
+    return cpu::run_gemm(
+        task,
+        [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
+          cpu::ready_strips(f, p, block, product);
+        },
+        pack_b, c_row);
+  }
+  // Patches of one tap that step from pixel to pixel are the rows of the image itself.
+  const bool dense = p.taps_h * p.taps_w == 1 && p.step_h == 1 && p.step_w == 1 &&
+                     p.origin_h == 0 && p.origin_w == 0 && p.grid_h == p.height &&
+                     p.grid_w == p.width;
+  cpu::run_gemm(
+      task,
+      [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
+        cpu::pack_by_row(f, block, product, [&](T* to) {
+          if (dense)
+            f.copy(to, max_depth, p.data + block.row * p.pixel_stride + block.k, p.pixel_stride,
+                   block.rows, block.depth, block.depth);
+          else
+            f.gather(to, max_depth, p, block.row, block.rows, block.k, block.depth);
+        });
+      },
+      pack_b, c_row);
+}
+
 // Gradient for the input pixels (first_h + i*stride_h, first_w + j*stride_w). They all see the same
 // taps, and without gaps: a convolution of dy with stride 1.
 template <class T>
@@ -97,14 +133,6 @@ void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight
                            .origin_w = tw.origin,
                            .tap_step_h = th.output_step,
                            .tap_step_w = tw.output_step};
-  const bool pointwise = is_pointwise(s);
-  const auto pack_a = [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth,
-                          T* to) {
-    if (pointwise)
-      f.copy(to, max_depth, dy_group + row * s.c_out + k, s.c_out, rows, depth, depth);
-    else if (depth > 0)
-      f.gather(to, max_depth, patches, row, rows, k, depth);
-  };
   const auto pack_b = [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols,
                           T* to) {
     while (depth > 0) {  // the output channels of one tap at a time
@@ -118,13 +146,11 @@ void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight
       depth -= n;
     }
   };
-  cpu::run_gemm<T>(
-      {s.n * grid_h * grid_w, c_in, th.count * tw.count * c_out, false, true, false, {}}, pack_a,
-      pack_b, [&](int64_t row) {
-        const int64_t j = row % grid_w, i = row / grid_w % grid_h, n = row / grid_w / grid_h;
-        const int64_t y = first_h + i * s.stride_h, x = first_w + j * s.stride_w;
-        return dx + ((n * s.h + y) * s.w + x) * s.c_in + group * c_in;
-      });
+  multiply_patches<T>(patches, s.n, c_in, {}, pack_b, [&](int64_t row) {
+    const int64_t j = row % grid_w, i = row / grid_w % grid_h, n = row / grid_w / grid_h;
+    const int64_t y = first_h + i * s.stride_h, x = first_w + j * s.stride_w;
+    return dx + ((n * s.h + y) * s.w + x) * s.c_in + group * c_in;
+  });
 }
 
 }  // namespace
@@ -136,20 +162,13 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
   if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_forward(s, x, weight, y, epilogue);
   const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
   const int64_t filter = s.kh * s.kw * c_in;
-  const bool pointwise = is_pointwise(s);
   for_each_group(s, [&](int64_t group) {
     const Patches<T> patches = input_patches(s, x + group * c_in);
     const T* weight_group = weight + group * c_out * filter;
     Epilogue<T> part = epilogue;
     if (part.bias) part.bias += group * c_out;
-    cpu::run_gemm<T>(
-        {s.n * s.out_h() * s.out_w(), c_out, filter, false, true, false, part},
-        [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth, T* to) {
-          if (pointwise)
-            f.copy(to, max_depth, patches.data + row * s.c_in + k, s.c_in, rows, depth, depth);
-          else if (depth > 0)
-            f.gather(to, max_depth, patches, row, rows, k, depth);
-        },
+    multiply_patches<T>(
+        patches, s.n, c_out, part,
         [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
           f.transpose(to, f.panel_cols, weight_group + col * filter + k, filter, depth, cols,
                       f.panel_cols);
@@ -180,12 +199,9 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
     const T* dy_group = dy + group * c_out;
     T* dw_group = dw + group * c_out * filter;
     cpu::run_gemm<T>(
-        {c_out, filter, s.n * s.out_h() * s.out_w(), true, false, false, {}},
-        [&](const Kernels& f, int64_t row, int64_t rows, int64_t k, int64_t depth, T* to) {
-          cpu::pack_groups(f, rows, depth, to, [&](int64_t r, int64_t count, T* panel) {
-            f.copy(panel, f.panel_rows, dy_group + k * s.c_out + row + r, s.c_out, depth, count,
-                   count);
-          });
+        {c_out, filter, s.n * s.out_h() * s.out_w(), false, false, {}},
+        [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
+          cpu::pack_by_depth(f, block, product, dy_group + block.k * s.c_out + block.row, s.c_out);
         },
         [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
           if (pointwise)

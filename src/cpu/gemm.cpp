@@ -42,27 +42,34 @@ const simd::GemmKernels<double>& gemm_kernels<double>() {
   return table().f64;
 }
 
-GemmPlan plan_gemm(int64_t rows, int64_t cols, int64_t depth, int64_t panel_rows,
-                   int64_t panel_cols) {
+GemmPlan plan_gemm(const GemmExtent& e, int64_t panel_rows, int64_t panel_cols) {
   GemmPlan plan{};
-  plan.depth_blocks = std::max<int64_t>(ceil_div(depth, simd::max_depth), 1);
-  plan.depth_block = ceil_div(depth, plan.depth_blocks);
-  if (depth > 0) plan.depth_blocks = ceil_div(depth, plan.depth_block);
-  plan.blocks_per_split = ceil_div(plan.depth_blocks, count_splits(rows, cols, plan.depth_blocks));
+  // Runs too short to be a block of their own are joined, longer ones are cut.
+  const int64_t runs = e.run > 0 ? ceil_div(e.depth, e.run) : 1;
+  const int64_t joined = ceil_div(
+      runs, ceil_div(runs, std::max<int64_t>(simd::max_depth / std::max<int64_t>(e.run, 1), 1)));
+  plan.run = e.run * joined;
+  plan.blocks_per_run = std::max<int64_t>(ceil_div(plan.run, simd::max_depth), 1);
+  plan.depth_block = ceil_div(plan.run, plan.blocks_per_run);
+  if (plan.run > 0) plan.blocks_per_run = ceil_div(plan.run, plan.depth_block);
+  plan.depth_blocks = ceil_div(runs, joined) * plan.blocks_per_run;
+  plan.blocks_per_split =
+      ceil_div(plan.depth_blocks, count_splits(e.rows, e.cols, plan.depth_blocks));
   plan.splits = ceil_div(plan.depth_blocks, plan.blocks_per_split);
 
   // A block of A and a panel of B together fit the second-level cache with room for C.
-  const int64_t most_rows = std::max<int64_t>(112 / panel_rows, 1) * panel_rows;
-  plan.row_blocks = ceil_div(rows, most_rows);
-  plan.row_block = ceil_div(ceil_div(rows, plan.row_blocks), panel_rows) * panel_rows;
-  plan.row_blocks = ceil_div(rows, plan.row_block);
+  const int64_t unit = e.row_unit > 1 && e.row_unit <= 112 ? e.row_unit : panel_rows;
+  const int64_t most_rows = std::max<int64_t>(112 / unit, 1) * unit;
+  plan.row_blocks = ceil_div(e.rows, most_rows);
+  plan.row_block = ceil_div(ceil_div(e.rows, plan.row_blocks), unit) * unit;
+  plan.row_blocks = ceil_div(e.rows, plan.row_block);
 
   // Columns are shared out only while there are too few tasks to keep every thread busy.
-  const int64_t panels = ceil_div(cols, panel_cols);
-  const int64_t wanted = 4 * num_threads();
-  const int64_t parts = std::min(panels, ceil_div(wanted, plan.splits * plan.row_blocks));
-  plan.col_block = ceil_div(panels, num_threads() == 1 ? 1 : parts) * panel_cols;
-  plan.col_blocks = ceil_div(cols, plan.col_block);
+  plan.panels = ceil_div(e.cols, panel_cols);
+  const int64_t wanted = num_threads() == 1 ? 1 : 4 * num_threads();
+  const int64_t parts = std::min(plan.panels, ceil_div(wanted, plan.splits * plan.row_blocks));
+  plan.col_block = ceil_div(plan.panels, parts) * panel_cols;
+  plan.col_blocks = ceil_div(e.cols, plan.col_block);
   return plan;
 }
 
@@ -95,11 +102,12 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
           const T* b, int64_t ldb, T* c, int64_t ldc, bool accumulate,
           const Epilogue<T>& epilogue) {
   using Kernels = simd::GemmKernels<T>;
-  const auto pack_a = [&](const Kernels& f, int64_t row, int64_t rows, int64_t p, int64_t depth,
-                          T* to) {
-    if (!trans_a) return f.copy(to, simd::max_depth, a + row * lda + p, lda, rows, depth, depth);
-    cpu::pack_groups(f, rows, depth, to, [&](int64_t r, int64_t count, T* group) {
-      f.copy(group, f.panel_rows, a + p * lda + row + r, lda, depth, count, count);
+  const auto ready_a = [&](const Kernels& f, const cpu::BlockOfA& block,
+                           simd::Product<T>& product) {
+    if (trans_a) return cpu::pack_by_depth(f, block, product, a + block.k * lda + block.row, lda);
+    cpu::pack_by_row(f, block, product, [&](T* to) {
+      f.copy(to, simd::max_depth, a + block.row * lda + block.k, lda, block.rows, block.depth,
+             block.depth);
     });
   };
   const auto pack_b = [&](const Kernels& f, int64_t p, int64_t depth, int64_t col, int64_t cols,
@@ -117,7 +125,7 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
     Epilogue<T> part = epilogue;
     if (part.bias) part.bias += col;
     cpu::run_gemm<T>(
-        {m, cols, k, trans_a, k * cols <= whole_b_limit, accumulate, part}, pack_a,
+        {m, cols, k, k * cols <= whole_b_limit, accumulate, part}, ready_a,
         [&](const Kernels& f, int64_t p, int64_t depth, int64_t first, int64_t count, T* to) {
           pack_b(f, p, depth, col + first, count, to);
         },

@@ -19,69 +19,86 @@ const simd::GemmKernels<T>& gemm_kernels();
 
 /// A product C[rows, cols] (+)= A[rows, depth] B[depth, cols] whose operands are given by how they
 /// are packed. `A`, `B` and `C` are callables:
-///   A(kernels, row, rows, k, depth, to)   packs a block of A in the layout `a_by_depth` names
-///   B(kernels, k, depth, col, cols, to)   packs one panel of B, [depth][panel_cols]
-///   C(row)                                where that row of C begins
+///   A(kernels, block, product)                readies a block of A, fills the product's groups
+///   B(kernels, k, depth, col, cols, to)       packs one panel of B, [depth][panel_cols]
+///   C(row)                                    where that row of C begins
 template <class T>
 struct GemmTask {
   int64_t rows, cols, depth;
-  bool a_by_depth;
   bool pack_b_once;  // B is small enough, or dear enough, to pack before the threads start
   bool accumulate;
   kernels::Epilogue<T> epilogue;
+  int64_t run = depth;   // no block of the depth crosses a multiple of this
+  int64_t row_unit = 1;  // tiles of C start at multiples of this
+};
+
+/// The part of A that one step needs.
+struct BlockOfA {
+  int64_t row, rows, k, depth;
+  bool first;  // the first step of these rows
 };
 
 /// How a product is cut up. Depth blocks and splits depend on the shape alone, because they decide
 /// the order of the sums; tiles of C do not, and follow the number of threads.
 struct GemmPlan {
-  int64_t depth_block, depth_blocks;
+  int64_t run, blocks_per_run, depth_block, depth_blocks;
   int64_t splits, blocks_per_split;  // splits of the depth that are summed at the end
   int64_t row_block, row_blocks;
   int64_t col_block, col_blocks;
+  int64_t panels;
+
   int64_t tasks() const { return splits * row_blocks * col_blocks; }
+  int64_t first_k(int64_t block) const {
+    return block / blocks_per_run * run + block % blocks_per_run * depth_block;
+  }
+  int64_t depth_of(int64_t block, int64_t depth) const {
+    const int64_t end = std::min((block / blocks_per_run + 1) * run, depth);
+    return std::min(depth_block, end - first_k(block));
+  }
 };
-GemmPlan plan_gemm(int64_t rows, int64_t cols, int64_t depth, int64_t panel_rows,
-                   int64_t panel_cols);
+
+struct GemmExtent {
+  int64_t rows, cols, depth, run, row_unit;
+};
+GemmPlan plan_gemm(const GemmExtent& extent, int64_t panel_rows, int64_t panel_cols);
 
 /// C[r][c] (+)= sum over s of partial[s][r][c] in order, then the epilogue.
 template <class T>
 void sum_splits(const GemmTask<T>& task, int64_t splits, const T* partial, T* const* c_rows);
 
-/// `to` holds [col / panel_cols][depth][panel_cols] for each depth block in turn.
+/// `to` holds [panel][depth_block][panel_cols] for each depth block in turn.
 template <class T, class B>
 void pack_whole_b(const GemmTask<T>& task, const GemmPlan& plan,
                   const simd::GemmKernels<T>& kernels, const B& pack_b, T* to) {
-  const int64_t panels = (task.cols + kernels.panel_cols - 1) / kernels.panel_cols;
-  parallel_for(plan.depth_blocks * panels, 4, [&](int64_t begin, int64_t end) {
+  parallel_for(plan.depth_blocks * plan.panels, 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t k = i / panels * plan.depth_block, col = i % panels * kernels.panel_cols;
-      pack_b(kernels, k, std::min(plan.depth_block, task.depth - k), col,
+      const int64_t block = i / plan.panels, col = i % plan.panels * kernels.panel_cols;
+      pack_b(kernels, plan.first_k(block), plan.depth_of(block, task.depth), col,
              std::min(kernels.panel_cols, task.cols - col),
              to + i * plan.depth_block * kernels.panel_cols);
     }
   });
 }
 
-/// Everything about one depth block of one tile of C.
+/// One depth block of one tile of C; `whole_b` is null unless B was packed beforehand.
 template <class T, class A, class B>
 void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
-                    const simd::GemmKernels<T>& kernels, const A& pack_a, const B& pack_b,
-                    const T* whole_b, int64_t row, int64_t col_begin, int64_t col_end,
-                    int64_t block, simd::Product<T> product, T* a, T* panel) {
-  const int64_t k = block * plan.depth_block;
-  const int64_t panels = (task.cols + kernels.panel_cols - 1) / kernels.panel_cols;
-  product.depth = std::min(plan.depth_block, task.depth - k);
-  product.a = a;
-  product.a_by_depth = task.a_by_depth;
-  pack_a(kernels, row, product.rows, k, product.depth, a);
+                    const simd::GemmKernels<T>& kernels, const A& ready_a, const B& pack_b,
+                    const T* whole_b, BlockOfA a, int64_t block, int64_t col_begin, int64_t col_end,
+                    simd::Product<T> product) {
+  a.k = plan.first_k(block);
+  a.depth = plan.depth_of(block, task.depth);
+  product.depth = a.depth;
+  ready_a(kernels, a, product);
   for (int64_t col = col_begin; col < col_end; col += kernels.panel_cols) {
     product.c_col = col;
     product.cols = std::min(kernels.panel_cols, col_end - col);
     if (whole_b) {
-      product.b = whole_b + (block * panels + col / kernels.panel_cols) * plan.depth_block *
-                                kernels.panel_cols;
+      const int64_t panel = block * plan.panels + col / kernels.panel_cols;
+      product.b = whole_b + panel * plan.depth_block * kernels.panel_cols;
     } else {
-      pack_b(kernels, k, product.depth, col, product.cols, panel);
+      T* panel = scratch<T>(Scratch::panel_b, simd::max_depth * kernels.panel_cols);
+      pack_b(kernels, a.k, a.depth, col, product.cols, panel);
       product.b = panel;
     }
     kernels.multiply(product);
@@ -89,17 +106,15 @@ void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
 }
 
 template <class T, class A, class B, class C>
-void run_gemm(const GemmTask<T>& task, const A& pack_a, const B& pack_b, const C& c_row) {
+void run_gemm(const GemmTask<T>& task, const A& ready_a, const B& pack_b, const C& c_row) {
   if (task.rows == 0 || task.cols == 0) return;
   const simd::GemmKernels<T>& kernels = gemm_kernels<T>();
-  const GemmPlan plan =
-      plan_gemm(task.rows, task.cols, task.depth, kernels.panel_rows, kernels.panel_cols);
-  const int64_t panels = (task.cols + kernels.panel_cols - 1) / kernels.panel_cols;
-
+  const GemmPlan plan = plan_gemm({task.rows, task.cols, task.depth, task.run, task.row_unit},
+                                  kernels.panel_rows, kernels.panel_cols);
   T* whole_b = nullptr;
   if (task.pack_b_once && plan.row_blocks > 1) {
     whole_b = scratch<T>(Scratch::whole_b,
-                         plan.depth_blocks * plan.depth_block * panels * kernels.panel_cols);
+                         plan.depth_blocks * plan.panels * plan.depth_block * kernels.panel_cols);
     pack_whole_b(task, plan, kernels, pack_b, whole_b);
   }
   T* partial = plan.splits == 1 ? nullptr
@@ -109,15 +124,13 @@ void run_gemm(const GemmTask<T>& task, const A& pack_a, const B& pack_b, const C
     const int64_t split = index / (plan.row_blocks * plan.col_blocks);
     const int64_t tile = index % (plan.row_blocks * plan.col_blocks);
     const int64_t row = tile / plan.col_blocks * plan.row_block;
+    const int64_t rows = std::min(plan.row_block, task.rows - row);
     const int64_t col_begin = tile % plan.col_blocks * plan.col_block;
     const int64_t col_end = std::min(task.cols, col_begin + plan.col_block);
-    simd::Product<T> product{};
-    product.rows = std::min(plan.row_block, task.rows - row);
-    T* a = scratch<T>(Scratch::block_a, (plan.row_block + kernels.panel_rows) * simd::max_depth);
-    T* panel = scratch<T>(Scratch::panel_b, simd::max_depth * kernels.panel_cols);
     T** c_rows = scratch<T*>(Scratch::rows, plan.row_block);
-    for (int64_t r = 0; r < product.rows; ++r)
+    for (int64_t r = 0; r < rows; ++r)
       c_rows[r] = partial ? partial + (split * task.rows + row + r) * task.cols : c_row(row + r);
+    simd::Product<T> product{};
     product.c_rows = c_rows;
 
     const int64_t first = split * plan.blocks_per_split;
@@ -128,8 +141,8 @@ void run_gemm(const GemmTask<T>& task, const A& pack_a, const B& pack_b, const C
         product.bias = task.epilogue.bias;
         product.relu = task.epilogue.relu;
       }
-      multiply_block(task, plan, kernels, pack_a, pack_b, whole_b, row, col_begin, col_end, block,
-                     product, a, panel);
+      multiply_block(task, plan, kernels, ready_a, pack_b, whole_b,
+                     {row, rows, 0, 0, block == first}, block, col_begin, col_end, product);
     }
   });
   if (!partial) return;
@@ -138,15 +151,51 @@ void run_gemm(const GemmTask<T>& task, const A& pack_a, const B& pack_b, const C
   sum_splits(task, plan.splits, partial, c_rows);
 }
 
-/// Packs rows of A "by depth" (see simd/gemm_table.h) with `pack(row, rows, to)` for each group.
-template <class T, class Pack>
-void pack_groups(const simd::GemmKernels<T>& kernels, int64_t rows, int64_t depth, T* to,
-                 const Pack& pack) {
-  const int64_t groups = (rows + kernels.panel_rows - 1) / kernels.panel_rows;
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = g * rows / groups, end = (g + 1) * rows / groups;
-    pack(begin, end - begin, to + g * depth * kernels.panel_rows);
+/// Cuts `rows` into groups as equal as possible, so that none is left with a row or two, each
+/// starting `offset(group, first row)` elements into `a`.
+template <class T, class Offset>
+void cut_groups(const simd::GemmKernels<T>& kernels, int64_t rows, const T* a, const Offset& offset,
+                simd::Product<T>& product) {
+  const int64_t count = (rows + kernels.panel_rows - 1) / kernels.panel_rows;
+  auto* groups = scratch<simd::RowGroup<T>>(Scratch::groups, count);
+  for (int64_t g = 0; g < count; ++g) {
+    const int64_t begin = g * rows / count, end = (g + 1) * rows / count;
+    groups[g] = {a + offset(g, begin), end - begin};
   }
+  product.groups = groups;
+  product.group_count = count;
+}
+
+/// Readies a block of A whose rows lie along the depth: `copy(to)` writes them max_depth apart.
+template <class T, class Copy>
+void pack_by_row(const simd::GemmKernels<T>& kernels, const BlockOfA& block,
+                 simd::Product<T>& product, const Copy& copy) {
+  T* to = scratch<T>(Scratch::block_a, block.rows * simd::max_depth);
+  if (block.depth > 0) copy(to);
+  cut_groups(
+      kernels, block.rows, to, [](int64_t, int64_t row) { return row * simd::max_depth; }, product);
+  product.by_depth = false;
+  product.row_stride = simd::max_depth;
+  product.segments = 1;
+  product.segment_depth = block.depth;
+}
+
+/// Readies a block of A stored [depth][rows]: `from` is its first element of these rows.
+template <class T>
+void pack_by_depth(const simd::GemmKernels<T>& kernels, const BlockOfA& block,
+                   simd::Product<T>& product, const T* from, int64_t from_stride) {
+  const int64_t group_size = block.depth * kernels.panel_rows;
+  T* to = scratch<T>(Scratch::block_a,
+                     (block.rows / kernels.panel_rows + 1) * simd::max_depth * kernels.panel_rows);
+  cut_groups(
+      kernels, block.rows, to, [&](int64_t g, int64_t) { return g * group_size; }, product);
+  for (int64_t g = 0; g < product.group_count; ++g) {
+    const int64_t rows = product.groups[g].rows;
+    kernels.copy(to + g * group_size, kernels.panel_rows, from, from_stride, block.depth, rows,
+                 rows);
+    from += rows;
+  }
+  product.by_depth = true;
 }
 
 }  // namespace cytograd::cpu

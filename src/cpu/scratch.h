@@ -6,7 +6,7 @@
 namespace cytograd::cpu {
 
 /// Buffers that kernels keep per thread, so that a training step allocates none.
-enum class Scratch { whole_b, partial, block_a, panel_b, rows, count };
+enum class Scratch { whole_b, partial, block_a, panel_b, rows, groups, count };
 
 /// At least `bytes` bytes on a 64-byte boundary, content undefined; valid until the same thread
 /// asks for the same slot again. Grows, and is freed when the thread ends.

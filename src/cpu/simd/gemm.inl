@@ -43,9 +43,6 @@ inline void store(T* p, Vec<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Two groups of n rows split into `groups` differ by at most one row.
-inline int64_t first_row(int64_t group, int64_t groups, int64_t n) { return group * n / groups; }
-
 // Finishes one row of a tile: adds what C holds, the bias, clamps. `n` columns.
 template <class T>
 inline void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) {
@@ -58,34 +55,68 @@ inline void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) 
   }
 }
 
-// R rows by NV vectors held in registers over the whole depth. Rows of A are `row_step` apart and
-// steps of depth `depth_step`, both known at compile time, so each broadcast is one load from a
-// base register plus a constant.
-template <class T, int64_t R, int64_t NV, bool by_depth>
+// sum[i][v] += a[i] * b[v]
+template <class T, int64_t R, int64_t NV, class Element>
+inline void rank_one(Vec<T> (&sum)[R][NV], const T* b, const Element& a) {
+  Vec<T> bv[NV];
+  CYTOGRAD_UNROLL
+  for (int64_t v = 0; v < NV; ++v) bv[v] = load(b + v * lanes<T>);
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < R; ++i) {
+    const Vec<T> x = broadcast(a(i));
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) sum[i][v] = multiply_add(x, bv[v], sum[i][v]);
+  }
+}
+
+// Three rows share a pointer, which the addressing modes reach with one stride: fourteen pointers
+// would not fit the registers.
+template <class T, int64_t R, int64_t NV>
+inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group) {
+  constexpr int64_t pointers = (R + 2) / 3;
+  const int64_t stride = p.row_stride;
+  const T* b = p.b;
+  for (int64_t segment = 0; segment < p.segments; ++segment) {
+    const T* a[pointers];
+    CYTOGRAD_UNROLL
+    for (int64_t i = 0; i < pointers; ++i) {
+      a[i] = group + segment * p.segment_stride + 3 * i * stride;
+      __asm__("" : "+r"(a[i]));  // keeps the compiler from deriving one pointer per row
+    }
+    CYTOGRAD_UNROLL_2
+    for (int64_t k = 0; k < p.segment_depth; ++k) {
+      rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i / 3][i % 3 * stride]; });
+      CYTOGRAD_UNROLL
+      for (int64_t i = 0; i < pointers; ++i) ++a[i];
+      b += panel_columns<T>;
+    }
+  }
+}
+
+template <class T, int64_t R, int64_t NV>
+inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) {
+  const T* b = p.b;
+  CYTOGRAD_UNROLL_2
+  for (int64_t k = 0; k < p.depth; ++k) {
+    rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i]; });
+    a += row_tile;
+    b += panel_columns<T>;
+  }
+}
+
+// R rows by NV vectors of C, held in registers over the whole depth.
+template <class T, int64_t R, int64_t NV>
 void tile(const Product<T>& p, const T* a, T* const* c_rows) {
-  constexpr int64_t row_step = by_depth ? 1 : max_depth;
-  constexpr int64_t depth_step = by_depth ? row_tile : 1;
   Vec<T> sum[R][NV];
   CYTOGRAD_UNROLL
   for (int64_t i = 0; i < R; ++i) {
     CYTOGRAD_UNROLL
     for (int64_t v = 0; v < NV; ++v) sum[i][v] = broadcast(T{0});
   }
-  const T* b = p.b;
-  CYTOGRAD_UNROLL_2
-  for (int64_t k = 0; k < p.depth; ++k) {
-    Vec<T> bv[NV];
-    CYTOGRAD_UNROLL
-    for (int64_t v = 0; v < NV; ++v) bv[v] = load(b + v * lanes<T>);
-    CYTOGRAD_UNROLL
-    for (int64_t i = 0; i < R; ++i) {
-      const Vec<T> x = broadcast(a[i * row_step]);
-      CYTOGRAD_UNROLL
-      for (int64_t v = 0; v < NV; ++v) sum[i][v] = multiply_add(x, bv[v], sum[i][v]);
-    }
-    a += depth_step;
-    b += panel_columns<T>;
-  }
+  if (p.by_depth)
+    add_by_depth<T, R, NV>(sum, p, a);
+  else
+    add_by_row<T, R, NV>(sum, p, a);
 
   if (p.cols != NV * lanes<T> || p.bias || p.relu) {
     T row[NV * lanes<T>];
@@ -108,28 +139,23 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
   }
 }
 
-template <class T, int64_t R, int64_t NV, bool by_depth>
+template <class T, int64_t R, int64_t NV>
 void tile_of_rows(int64_t rows, const Product<T>& p, const T* a, T* const* c_rows) {
-  if (rows == R) return tile<T, R, NV, by_depth>(p, a, c_rows);
-  if constexpr (R > 1) tile_of_rows<T, R - 1, NV, by_depth>(rows, p, a, c_rows);
-}
-
-template <class T, int64_t NV, bool by_depth>
-void multiply_rows(const Product<T>& p) {
-  const int64_t groups = (p.rows + row_tile - 1) / row_tile;
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t begin = first_row(g, groups, p.rows), end = first_row(g + 1, groups, p.rows);
-    const T* a = p.a + (by_depth ? g * p.depth * row_tile : begin * max_depth);
-    tile_of_rows<T, row_tile, NV, by_depth>(end - begin, p, a, p.c_rows + begin);
-  }
+  if (rows == R) return tile<T, R, NV>(p, a, c_rows);
+  if constexpr (R > 1) tile_of_rows<T, R - 1, NV>(rows, p, a, c_rows);
 }
 
 template <class T>
 void multiply(const Product<T>& p) {
-  if (p.cols > lanes<T>)
-    p.a_by_depth ? multiply_rows<T, 2, true>(p) : multiply_rows<T, 2, false>(p);
-  else
-    p.a_by_depth ? multiply_rows<T, 1, true>(p) : multiply_rows<T, 1, false>(p);
+  T* const* c_rows = p.c_rows;
+  for (int64_t g = 0; g < p.group_count; ++g) {
+    const RowGroup<T>& group = p.groups[g];
+    if (p.cols > lanes<T>)
+      tile_of_rows<T, row_tile, 2>(group.rows, p, group.a, c_rows);
+    else
+      tile_of_rows<T, row_tile, 1>(group.rows, p, group.a, c_rows);
+    c_rows += group.rows;
+  }
 }
 
 // Two overlapping moves of half <= n bytes cover n <= 2 half.

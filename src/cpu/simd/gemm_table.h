@@ -10,7 +10,7 @@
 
 namespace cytograd::simd {
 
-/// Most steps of k in one packed block; also the distance between the rows of a packed A.
+/// Most steps of k in one block; also the distance between the rows of an A packed by row.
 inline constexpr int64_t max_depth = 256;
 
 /// A virtual matrix of image patches. Row (image, i, j) of the grid and column (a, b, c) hold
@@ -26,23 +26,33 @@ struct Patches {
   int64_t step_h, step_w, origin_h, origin_w, tap_step_h, tap_step_w;
 };
 
+/// Rows of A that one register tile takes, at most panel_rows of them.
+template <class T>
+struct RowGroup {
+  const T* a;
+  int64_t rows;
+};
+
 /// One panel of B against a block of A: c[i][j] (+)= sum over p of a[i, p] b[p, j].
+///
+/// "By row", row i of a group begins at a + i*row_stride; its elements are `segments` runs of
+/// segment_depth consecutive ones, segment_stride apart. "By depth", a is packed
+/// [depth][panel_rows].
 template <class T>
 struct Product {
-  int64_t depth, rows, cols;  // cols <= panel_cols
-  const T* a;                 // packed; see GemmKernels
-  bool a_by_depth;
+  int64_t depth, cols;  // cols <= panel_cols
+  const RowGroup<T>* groups;
+  int64_t group_count;
+  bool by_depth;
+  int64_t row_stride, segments, segment_depth, segment_stride;
   const T* b;        // [depth][panel_cols]
-  T* const* c_rows;  // where each row of C begins
+  T* const* c_rows;  // where each row of C begins, all groups in turn
   int64_t c_col;     // first column of the panel
   bool accumulate;   // add to what C holds
   const T* bias;     // of column 0 of C; null for none
   bool relu;
 };
 
-/// Packed A is either [row][max_depth] ("by row": copied from row-major sources) or, "by depth",
-/// groups of rows [depth][panel_rows], group g holding rows first_row(g) to first_row(g + 1).
-/// Groups are as equal as possible, so that no group is left with a row or two.
 template <class T>
 struct GemmKernels {
   int64_t panel_rows, panel_cols;
