@@ -4,10 +4,8 @@
 
 #if defined(__clang__)
 #define CYTOGRAD_UNROLL _Pragma("clang loop unroll(full)")
-#define CYTOGRAD_UNROLL_2 _Pragma("clang loop unroll_count(2)")
 #else
 #define CYTOGRAD_UNROLL _Pragma("GCC unroll 32")
-#define CYTOGRAD_UNROLL_2 _Pragma("GCC unroll 2")
 #endif
 
 namespace cytograd::simd {
@@ -45,7 +43,7 @@ inline void store(T* p, Vec<T> v) {
 
 // Finishes one row of a tile: adds what C holds, the bias, clamps. `n` columns.
 template <class T>
-inline void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) {
+__attribute__((noinline)) void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     T v = sums[j];
     if (p.accumulate) v += c[j];
@@ -83,7 +81,6 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
       a[i] = group + segment * p.segment_stride + 3 * i * stride;
       __asm__("" : "+r"(a[i]));  // keeps the compiler from deriving one pointer per row
     }
-    CYTOGRAD_UNROLL_2
     for (int64_t k = 0; k < p.segment_depth; ++k) {
       rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i / 3][i % 3 * stride]; });
       CYTOGRAD_UNROLL
@@ -96,7 +93,6 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
 template <class T, int64_t R, int64_t NV>
 inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) {
   const T* b = p.b;
-  CYTOGRAD_UNROLL_2
   for (int64_t k = 0; k < p.depth; ++k) {
     rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i]; });
     a += row_tile;
@@ -105,7 +101,7 @@ inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) 
 }
 
 // R rows by NV vectors of C, held in registers over the whole depth.
-template <class T, int64_t R, int64_t NV>
+template <class T, int64_t R, int64_t NV, bool by_depth>
 void tile(const Product<T>& p, const T* a, T* const* c_rows) {
   Vec<T> sum[R][NV];
   CYTOGRAD_UNROLL
@@ -113,7 +109,7 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
     CYTOGRAD_UNROLL
     for (int64_t v = 0; v < NV; ++v) sum[i][v] = broadcast(T{0});
   }
-  if (p.by_depth)
+  if constexpr (by_depth)
     add_by_depth<T, R, NV>(sum, p, a);
   else
     add_by_row<T, R, NV>(sum, p, a);
@@ -139,23 +135,28 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
   }
 }
 
-template <class T, int64_t R, int64_t NV>
+template <class T, int64_t R, int64_t NV, bool by_depth>
 void tile_of_rows(int64_t rows, const Product<T>& p, const T* a, T* const* c_rows) {
-  if (rows == R) return tile<T, R, NV>(p, a, c_rows);
-  if constexpr (R > 1) tile_of_rows<T, R - 1, NV>(rows, p, a, c_rows);
+  if (rows == R) return tile<T, R, NV, by_depth>(p, a, c_rows);
+  if constexpr (R > 1) tile_of_rows<T, R - 1, NV, by_depth>(rows, p, a, c_rows);
+}
+
+template <class T, int64_t NV, bool by_depth>
+void multiply_groups(const Product<T>& p) {
+  T* const* c_rows = p.c_rows;
+  for (int64_t g = 0; g < p.group_count; ++g) {
+    const RowGroup<T>& group = p.groups[g];
+    tile_of_rows<T, row_tile, NV, by_depth>(group.rows, p, group.a, c_rows);
+    c_rows += group.rows;
+  }
 }
 
 template <class T>
 void multiply(const Product<T>& p) {
-  T* const* c_rows = p.c_rows;
-  for (int64_t g = 0; g < p.group_count; ++g) {
-    const RowGroup<T>& group = p.groups[g];
-    if (p.cols > lanes<T>)
-      tile_of_rows<T, row_tile, 2>(group.rows, p, group.a, c_rows);
-    else
-      tile_of_rows<T, row_tile, 1>(group.rows, p, group.a, c_rows);
-    c_rows += group.rows;
-  }
+  if (p.cols > lanes<T>)
+    p.by_depth ? multiply_groups<T, 2, true>(p) : multiply_groups<T, 2, false>(p);
+  else
+    p.by_depth ? multiply_groups<T, 1, true>(p) : multiply_groups<T, 1, false>(p);
 }
 
 // Two overlapping moves of half <= n bytes cover n <= 2 half.
