@@ -18,6 +18,10 @@
 #include "cytograd/core/random.h"
 #include "kernels/conv2d.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 using namespace cytograd;
 
 namespace {
@@ -30,26 +34,27 @@ double now() {
 
 double seconds_since(double start) { return now() - start; }
 
-constexpr int chains = 24;
+constexpr int chains = 12;
 
-// `chains` independent chains of multiply-adds on vectors of `bytes`.
-#define CYTOGRAD_PEAK_LOOP(name, bytes, ...)                                               \
-  __VA_ARGS__ float name(int64_t steps) {                                                  \
-    typedef float V __attribute__((vector_size(bytes)));                                   \
-    V sums[chains], x, y;                                                                  \
-    for (int e = 0; e < bytes / 4; ++e) x[e] = 0.999999f, y[e] = 1e-7f;                    \
-    for (int i = 0; i < chains; ++i) sums[i] = y * static_cast<float>(i);                  \
-    for (int64_t s = 0; s < steps; ++s) {                                                  \
-      _Pragma("GCC unroll 24") for (int i = 0; i < chains; ++i) sums[i] = sums[i] * x + y; \
-    }                                                                                      \
-    for (int i = 1; i < chains; ++i) sums[0] += sums[i];                                   \
-    return sums[0][0];                                                                     \
+// Independent chains of multiply-adds that never leave the registers.
+#define CYTOGRAD_PEAK_LOOP(name, target_isa, V, set, fma)                  \
+  target_isa float name(int64_t steps) {                                   \
+    V sums[chains];                                                        \
+    const V x = set(0.999999f), y = set(1e-7f);                            \
+    for (int i = 0; i < chains; ++i) sums[i] = set(static_cast<float>(i)); \
+    for (int64_t s = 0; s < steps; ++s)                                    \
+      for (int i = 0; i < chains; ++i) sums[i] = fma(sums[i], x, y);       \
+    for (int i = 1; i < chains; ++i) sums[0] = fma(sums[i], x, sums[0]);   \
+    return sums[0][0];                                                     \
   }
-CYTOGRAD_PEAK_LOOP(peak_portable, 16, )
+using Vec4 = float __attribute__((vector_size(16)));
+inline Vec4 set4(float x) { return Vec4{x, x, x, x}; }
+inline Vec4 multiply_add4(Vec4 a, Vec4 b, Vec4 c) { return a * b + c; }
+CYTOGRAD_PEAK_LOOP(peak_portable, , Vec4, set4, multiply_add4)
 #if defined(__x86_64__)
-CYTOGRAD_PEAK_LOOP(peak_avx2, 32, __attribute__((target("avx2,fma"), optimize("fp-contract=fast"))))
-CYTOGRAD_PEAK_LOOP(peak_avx512, 64,
-                   __attribute__((target("avx512f"), optimize("fp-contract=fast"))))
+#define CYTOGRAD_TARGET(isa) __attribute__((target(isa)))
+CYTOGRAD_PEAK_LOOP(peak_avx2, CYTOGRAD_TARGET("avx2,fma"), __m256, _mm256_set1_ps, _mm256_fmadd_ps)
+CYTOGRAD_PEAK_LOOP(peak_avx512, CYTOGRAD_TARGET("avx512f"), __m512, _mm512_set1_ps, _mm512_fmadd_ps)
 #endif
 
 volatile float sink;
@@ -62,7 +67,7 @@ double peak_gflops() {
   if (isa == "avx2") loop = peak_avx2, lanes = 8;
   if (isa == "avx512") loop = peak_avx512, lanes = 16;
 #endif
-  constexpr int64_t steps = 400'000;
+  constexpr int64_t steps = 800'000;
   double best = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
     const auto start = now();
