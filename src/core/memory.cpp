@@ -78,8 +78,10 @@ class CpuAllocator {
  private:
   static void* from_system(size_t capacity) {
     const bool huge = capacity >= 2 * kHugePage;
-    void* data = std::aligned_alloc(huge ? kHugePage : kAlignment, capacity);
-    if (data && huge) madvise(data, capacity, MADV_HUGEPAGE);
+    // Not aligned_alloc: that asks for a size that is a multiple of the alignment.
+    void* data = nullptr;
+    if (posix_memalign(&data, huge ? kHugePage : kAlignment, capacity) != 0) return nullptr;
+    if (huge) madvise(data, capacity, MADV_HUGEPAGE);
     return data;
   }
   void release_cache() {
