@@ -90,6 +90,10 @@ TEST_CASE("conv2d") {
            Row{{1, 3, 3, 17}, {33, 3, 3, 17}, {.padding = 1}},
            Row{{0, 5, 5, 3}, {4, 3, 3, 3}, {.padding = 1}},
            Row{{1, 2, 2, 3}, {4, 3, 3, 3}, {.padding = 2}},
+           Row{{1, 5, 4, 3}, {6, 3, 3, 1}, {.stride = 2, .groups = 3}},
+           Row{{2, 3, 5, 1}, {1, 3, 5, 1}, {}},
+           Row{{1, 5, 5, 2}, {0, 3, 3, 2}, {}},
+           Row{{1, 4, 4, 0}, {2, 3, 3, 0}, {}},
        })
     for (const bool bias : {true, false}) {
       std::vector<Input> inputs = {{.shape = r.x}, {.shape = r.weight}};
@@ -122,6 +126,9 @@ TEST_CASE("conv_transpose2d") {
                 {.stride = {1, 2}, .padding = {1, 0}, .dilation = {2, 1}, .groups = 3}},
            Case{{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
            Case{{1, 6, 6, 7}, {7, 4, 4, 5}, {.stride = 2, .padding = 1}},
+           Case{{1, 3, 2, 5}, {5, 3, 3, 1}, {.padding = 1, .groups = 5}},
+           Case{{2, 1, 1, 3}, {3, 3, 5, 2}, {}},
+           Case{{0, 3, 3, 2}, {2, 3, 3, 3}, {}},
        }) {
     std::ostringstream name;
     name << "conv_transpose2d " << r.x << ' ' << r.weight << " stride " << r.options.stride;
@@ -136,6 +143,14 @@ TEST_CASE("conv_transpose2d") {
          .float32_grad_tolerance = 1e-4,
          .nan_may_spread = true});
   }
+}
+
+TEST_CASE("conv2d skips gradients that nobody wants") {
+  const Tensor x = Tensor::ones({1, 3, 3, 1}), weight = Tensor::ones({1, 3, 3, 1});
+  weight.set_requires_grad(true);
+  conv2d(x, weight).backward(Tensor::full({1, 1, 1, 1}, 2));
+  CHECK(weight.grad().to_vector<float>() == std::vector<float>(9, 2));
+  CHECK(!x.grad().defined());
 }
 
 TEST_CASE("conv2d and conv_transpose2d refuse") {
