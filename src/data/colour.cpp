@@ -13,7 +13,10 @@ constexpr float red_weight = 0.299f, green_weight = 0.587f, blue_weight = 0.114f
 
 int64_t pixels(const Planes& p) { return p.height * p.width; }
 
-float clamp_byte(float v) { return std::min(std::max(v, 0.0f), 255.0f); }
+// By value and without branches, so that loops over them vectorise.
+inline float lower(float a, float b) { return a < b ? a : b; }
+inline float upper(float a, float b) { return a > b ? a : b; }
+inline float clamp_byte(float v) { return lower(upper(v, 0.0f), 255.0f); }
 
 void matrix(Planes& p, const std::array<float, 9>& m, const std::array<float, 3>& offset) {
   float *r = p.plane(0), *g = p.plane(1), *b = p.plane(2);
@@ -38,10 +41,11 @@ inline float fast_log(float x) {
   return static_cast<float>(e) * 0.69314718f + t * series;
 }
 
-// e^x for -80 < x < 80, relative error below 1e-6: 2^k times a polynomial on half an octave.
+// e^x for -40 < x < 40, relative error below 1e-6: 2^k times a polynomial on half an octave.
 inline float fast_exp(float x) {
   const float y = x * 1.44269504f;
-  const float k = static_cast<float>(static_cast<int32_t>(y + (y < 0 ? -0.5f : 0.5f)));
+  // Truncation rounds to nearest because the sum is positive.
+  const float k = static_cast<float>(static_cast<int32_t>(y + 64.5f) - 64);
   const float f = (y - k) * 0.69314718f;
   const float poly =
       1 + f * (1 + f * (0.5f + f * (0.16666667f + f * (0.041666668f + f * 0.0083333338f))));
@@ -85,15 +89,19 @@ void hue(Planes& p, float turns) {
   const float shift = (turns - std::floor(turns)) * 6;
   for (int64_t i = 0; i < n; ++i) {
     const float x = r[i], y = g[i], z = b[i];
-    const float high = std::max(x, std::max(y, z)), low = std::min(x, std::min(y, z));
-    const float chroma = high - low, scale = 1 / std::max(chroma, 1e-6f);
-    float h = high == x ? (y - z) * scale : high == y ? 2 + (z - x) * scale : 4 + (x - y) * scale;
-    h += shift + 6;  // -1..5, and 0..6, so that the sum is positive
+    const float high = upper(x, upper(y, z)), low = lower(x, lower(y, z));
+    const float chroma = high - low, scale = 1 / upper(chroma, 1e-6f);
+    // Sector of the highest channel, by sums instead of branches.
+    const float red = static_cast<float>(high == x),
+                green = (1 - red) * static_cast<float>(high == y), blue = 1 - red - green;
+    const float sector = red * (y - z) + green * (z - x) + blue * (x - y);
+    // -1..5, and 6 so that the sum is positive.
+    const float h = sector * scale + 2 * green + 4 * blue + shift + 6;
     // Channel k of hue h is high - chroma * clamp(min(t, 4 - t), 0, 1), t = (k + h) mod 6.
     const auto channel = [&](float k) {
       float t = k + h;
       t -= 6 * static_cast<float>(static_cast<int32_t>(t * (1.0f / 6)));
-      return high - chroma * std::min(std::max(std::min(t, 4 - t), 0.0f), 1.0f);
+      return high - chroma * lower(upper(lower(t, 4 - t), 0.0f), 1.0f);
     };
     r[i] = channel(5);
     g[i] = channel(3);
@@ -133,7 +141,7 @@ void stain(Planes& p, const std::array<float, 3>& scale, const std::array<float,
                 z = white - fast_log(b[i] + 1);
     const auto back = [&](size_t c) {
       const float d = t[c * 3] * x + t[c * 3 + 1] * y + t[c * 3 + 2] * z + offset[c];
-      return clamp_byte(256 * fast_exp(-std::min(std::max(d, -1.0f), 20.0f)) - 1);
+      return clamp_byte(256 * fast_exp(-lower(upper(d, -1.0f), 20.0f)) - 1);
     };
     r[i] = back(0);
     g[i] = back(1);
