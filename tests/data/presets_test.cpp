@@ -27,7 +27,10 @@ Dataset load(const std::string& path, const std::string& preset, const std::stri
 
 void check_counts(const Dataset& d, const std::map<std::string, int64_t>& expected) {
   CHECK(d.classes.size() == expected.size());
-  for (const auto& [name, n] : expected) CHECK_MESSAGE(count_class(d, name) == n, name);
+  for (const auto& entry : expected) {
+    CAPTURE(entry.first);
+    CHECK(count_class(d, entry.first) == entry.second);
+  }
 }
 
 }  // namespace
