@@ -39,7 +39,7 @@ struct Job {
   detail::ChunkFunction function;
   void* context;
   std::atomic<int64_t> next{0};
-  int active = 0;  // workers inside run(); guarded by Pool::mutex_
+  std::atomic<int> active{0};  // workers inside run(); grows only under Pool::mutex_
   std::exception_ptr error{};
   std::mutex error_mutex{};
 
@@ -54,6 +54,18 @@ struct Job {
     }
   }
 };
+
+// A loop over a layer's tiles follows the last one within microseconds: waiting that long awake is
+// much cheaper than waking a sleeping thread each time.
+constexpr int kSpins = 4000;  // about 50 us
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
 
 // Workers wait for a job; several callers may submit at once, each helps with its own job until it
 // is done.
@@ -73,37 +85,52 @@ class Pool {
     for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
   }
 
-  int workers() const { return static_cast<int>(threads_.size()); }
-
   void run(Job& job) {
+    int asleep;
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(&job);
+      queued_.store(static_cast<int>(queue_.size()), std::memory_order_relaxed);
+      asleep = asleep_;
     }
-    if (job.chunks > 2)
-      wake_.notify_all();
-    else
-      wake_.notify_one();
+    if (asleep > 0) job.chunks > 2 ? wake_.notify_all() : wake_.notify_one();
     job.run();
+    {
+      const std::lock_guard lock(mutex_);
+      remove(&job);  // from here no further worker can join it
+    }
+    for (int i = 0; i < kSpins && job.active.load(std::memory_order_acquire) > 0; ++i)
+      pause_briefly();
+    if (job.active.load(std::memory_order_acquire) == 0) return;
     std::unique_lock lock(mutex_);
-    std::erase(queue_, &job);
-    done_.wait(lock, [&] { return job.active == 0; });
+    done_.wait(lock, [&] { return job.active.load(std::memory_order_acquire) == 0; });
   }
 
  private:
+  void remove(Job* job) {
+    std::erase(queue_, job);
+    queued_.store(static_cast<int>(queue_.size()), std::memory_order_relaxed);
+  }
+
   void work() {
     inside_parallel = true;
-    std::unique_lock lock(mutex_);
     while (true) {
+      for (int i = 0; i < kSpins && queued_.load(std::memory_order_relaxed) == 0 && !stop_; ++i)
+        pause_briefly();
+      std::unique_lock lock(mutex_);
+      ++asleep_;
       wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+      --asleep_;
       if (stop_) return;
       Job* job = queue_.front();
-      ++job->active;
+      job->active.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
       job->run();
       lock.lock();
-      std::erase(queue_, job);
-      if (--job->active == 0) done_.notify_all();
+      remove(job);
+      // Under the lock, so that a caller about to sleep on done_ cannot miss it; the job is not
+      // touched after.
+      if (job->active.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
     }
   }
 
@@ -111,7 +138,9 @@ class Pool {
   std::condition_variable wake_, done_;
   std::vector<Job*> queue_;
   std::vector<std::thread> threads_;
-  bool stop_ = false;
+  std::atomic<int> queued_{0};  // queue_.size(), to look at without the lock
+  int asleep_ = 0;
+  std::atomic<bool> stop_{false};
 };
 
 struct State {
