@@ -1,0 +1,54 @@
+#pragma once
+
+#include "cytograd/nn/module.h"
+#include "cytograd/ops/batch_norm.h"
+
+namespace cytograd::nn {
+
+/// Batch normalisation (ops/batch_norm.h) over all axes but the last. In training mode `forward`
+/// updates running_mean, running_var and num_batches_tracked.
+class BatchNorm2d : public Layer {
+ public:
+  explicit BatchNorm2d(int64_t channels) {
+    parameter("weight", weight, Tensor::ones({channels}));
+    parameter("bias", bias, Tensor::zeros({channels}));
+    buffer("running_mean", running_mean, Tensor::zeros({channels}));
+    buffer("running_var", running_var, Tensor::ones({channels}));
+    buffer("num_batches_tracked", num_batches_tracked, Tensor::zeros({}, Dtype::int64));
+  }
+
+  Tensor forward(const Tensor& x) const override {
+    const bool batch = training() && !frozen_;
+    if (batch) ++*num_batches_tracked.data<int64_t>();
+    return batch_norm(x, weight, bias, running_mean, running_var,
+                      {.training = batch, .momentum = momentum, .eps = eps});
+  }
+
+  /// Frozen: running statistics are used also in training, and weight and bias are not trained. For
+  /// fine-tuning with small batches.
+  void set_frozen(bool frozen) {
+    frozen_ = frozen;
+    weight.set_requires_grad(!frozen);
+    bias.set_requires_grad(!frozen);
+  }
+  bool frozen() const { return frozen_; }
+
+  Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+  double momentum = 0.1;  ///< share of the batch in new running statistics
+  double eps = 1e-5;
+
+ protected:
+  void reset_parameters(const init::Stream&) override {
+    const NoGrad no_grad;
+    weight.fill_(1);
+    bias.fill_(0);
+    running_mean.fill_(0);
+    running_var.fill_(1);
+    num_batches_tracked.fill_(0);
+  }
+
+ private:
+  bool frozen_ = false;
+};
+
+}  // namespace cytograd::nn

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cytograd/core/tensor.h"
+
+namespace cytograd::optim {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// Parameters that share multiples of the optimiser's learning rate and weight decay, for instance
+/// a pre-trained body (lr_scale 0.1) and norms and biases (weight_decay_scale 0).
+struct ParameterGroup {
+  NamedTensors parameters;  ///< names key the saved state
+  double lr_scale = 1;
+  double weight_decay_scale = 1;
+};
+
+/// Base of the optimisers. Steps change parameters in place; those without a gradient, or with
+/// requires_grad off, are left alone. float32 and float64. Same bits for any number of threads.
+/// Single-threaded per object.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One update from the gradients at learning rate `lr()`.
+  /// @throws DtypeError or ShapeError if a gradient does not fit its parameter
+  void step();
+  /// Forgets all gradients.
+  void zero_grad() const;
+
+  double lr() const { return lr_; }
+  /// @throws ValueError unless lr is finite and >= 0
+  void set_lr(double lr);
+  /// Updates so far.
+  int64_t step_count() const { return step_; }
+
+  /// What the next steps depend on: "step" (int64 scalar, per parameter where it has begun) and the
+  /// moments as "NAME.momentum" and so on. Shared handles; with the parameters and the learning
+  /// rate of each step it resumes exactly.
+  NamedTensors state_dict() const;
+  /// Restores `state_dict()`.
+  /// @throws ValueError naming the tensor if one is unknown or has another shape or dtype
+  void load_state_dict(const NamedTensors& state);
+
+ protected:
+  struct Slot {
+    std::string name;
+    Tensor parameter;
+    double lr_scale, weight_decay_scale;
+    int64_t steps = 0;  ///< updates of this parameter; moments exist from the first
+    Tensors moments;
+  };
+
+  /// @param moment_names  one per moment, e.g. {"m", "v"}
+  Optimizer(std::vector<ParameterGroup> groups, double lr, std::vector<const char*> moment_names);
+  /// Updates one parameter; `slot.steps` counts this update already.
+  virtual void update(const Slot& slot, const Tensor& grad) = 0;
+
+ private:
+  void begin(Slot& slot);
+  Slot& find(const std::string& name);
+
+  std::vector<Slot> slots_;
+  std::vector<const char*> moment_names_;
+  double lr_;
+  int64_t step_ = 0;
+};
+
+}  // namespace cytograd::optim

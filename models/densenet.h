@@ -1,0 +1,116 @@
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "cytograd/models/image_model.h"
+#include "cytograd/nn/activation.h"
+#include "cytograd/nn/batch_norm.h"
+#include "cytograd/nn/conv2d.h"
+#include "cytograd/nn/pool.h"
+#include "cytograd/nn/sequential.h"
+#include "cytograd/ops/dropout.h"
+#include "cytograd/ops/shape.h"
+
+/// @file
+/// Densely connected networks (Huang et al., "Densely Connected Convolutional Networks", 2017),
+/// with bottlenecks and compression 0.5. Names and values as torchvision.densenet*.
+
+namespace cytograd::models {
+
+/// Which DenseNet: new channels per layer, channels of the stem, layers of the four blocks.
+struct DenseNetSize {
+  int64_t growth, stem;
+  std::array<int64_t, 4> layers;
+};
+inline constexpr DenseNetSize densenet121{32, 64, {6, 12, 24, 16}};
+inline constexpr DenseNetSize densenet169{32, 64, {6, 12, 32, 32}};
+inline constexpr DenseNetSize densenet201{32, 64, {6, 12, 48, 32}};
+
+namespace detail {
+
+inline nn::Conv2d& dense_conv(nn::Conv2d& layer) {
+  layer.weight_init = nn::init::Weight::he_normal_fan_in;
+  return layer;
+}
+
+/// x [.., C] -> [.., C + growth]: x and what norm-relu-1x1-norm-relu-3x3 makes of it.
+class DenseLayer : public nn::Layer {
+ public:
+  DenseLayer(int64_t channels, int64_t growth, double drop_rate)
+      : norm1_(add<nn::BatchNorm2d>("norm1", channels)),
+        conv1_(
+            dense_conv(add<nn::Conv2d>("conv1", channels, 4 * growth, 1, Conv2dOptions{}, false))),
+        norm2_(add<nn::BatchNorm2d>("norm2", 4 * growth)),
+        conv2_(dense_conv(
+            add<nn::Conv2d>("conv2", 4 * growth, growth, 3, Conv2dOptions{.padding = 1}, false))),
+        drop_rate_(drop_rate) {}
+
+  Tensor forward(const Tensor& x) const override {
+    Tensor y = conv2_(relu(norm2_(conv1_(relu(norm1_(x))))));
+    if (training() && drop_rate_ > 0) y = dropout(y, drop_rate_, true);
+    return concat({x, y}, -1);
+  }
+
+ private:
+  nn::BatchNorm2d& norm1_;
+  nn::Conv2d& conv1_;
+  nn::BatchNorm2d& norm2_;
+  nn::Conv2d& conv2_;
+  double drop_rate_;
+};
+
+/// Norm-relu-1x1 to half the channels, 2x2 mean.
+class Transition : public nn::Sequential {
+ public:
+  explicit Transition(int64_t channels) {
+    add<nn::BatchNorm2d>("norm", channels);
+    add<nn::ReLU>("relu");
+    dense_conv(add<nn::Conv2d>("conv", channels, channels / 2, 1, Conv2dOptions{}, false));
+    add<nn::AvgPool2d>("pool", Pool2dOptions{.kernel = 2});
+  }
+};
+
+}  // namespace detail
+
+/// Stem 7x7/2 and max pool 3x3/2, four dense blocks with transitions between them, final norm and
+/// ReLU, global average pool, `classifier`. Images need at least 32 x 32 pixels.
+class DenseNet : public ImageModel {
+ public:
+  DenseNet(const DenseNetSize& size, const ModelOptions& options = {})
+      : ImageModel(options), features_(add<nn::Sequential>("features")) {
+    check<ValueError>(options.drop_rate >= 0 && options.drop_rate < 1, "densenet",
+                      "drop_rate expects 0 <= p < 1, got ", options.drop_rate);
+    detail::dense_conv(features_.add<nn::Conv2d>("conv0", options.in_channels, size.stem, 7,
+                                                 Conv2dOptions{.stride = 2, .padding = 3}, false));
+    features_.add<nn::BatchNorm2d>("norm0", size.stem);
+    features_.add<nn::ReLU>("relu0");
+    features_.add<nn::MaxPool2d>("pool0", Pool2dOptions{.kernel = 3, .stride = 2, .padding = 1});
+    channels_ = size.stem;
+    for (size_t b = 0; b < size.layers.size(); ++b) {
+      const std::string number = std::to_string(b + 1);
+      auto& block = features_.add<nn::Sequential>("denseblock" + number);
+      for (int64_t l = 0; l < size.layers[b]; ++l, channels_ += size.growth)
+        block.add<detail::DenseLayer>("denselayer" + std::to_string(l + 1), channels_, size.growth,
+                                      options.drop_rate);
+      if (b + 1 == size.layers.size()) break;
+      features_.add<detail::Transition>("transition" + number, channels_);
+      channels_ /= 2;
+    }
+    features_.add<nn::BatchNorm2d>("norm5", channels_);
+    add_head(options, "classifier");
+    if (classifier_) classifier_->zero_bias = true;
+    if (options.initialize) initialize(options.seed);
+  }
+
+  Tensor features(const Tensor& x) const override {
+    return nn::global_avg_pool(relu(features_(x)));
+  }
+  int64_t feature_count() const override { return channels_; }
+
+ private:
+  nn::Sequential& features_;
+  int64_t channels_ = 0;
+};
+
+}  // namespace cytograd::models

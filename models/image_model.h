@@ -1,0 +1,87 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cytograd/nn/batch_norm.h"
+#include "cytograd/nn/dropout.h"
+#include "cytograd/nn/linear.h"
+#include "cytograd/nn/module.h"
+
+namespace cytograd::models {
+
+struct ModelOptions {
+  int64_t in_channels = 3;
+  int64_t classes = 1000;  ///< 0: no classifier, logits are the embeddings
+  int64_t embedding = 0;   ///< length of a linear layer before the classifier; 0: none
+  double dropout = 0;      ///< of the pooled features, before embedding and classifier
+  double drop_rate = 0;    ///< DenseNet: of each dense layer's result
+  uint64_t seed = 0;       ///< of the initial weights
+  bool initialize = true;  ///< false leaves the weights unset (NaN) for a state dict to fill
+};
+
+/// A network from images [N, H, W, C] to class logits: features -> (embedding) -> classifier.
+///
+/// The embedding layer is linear, without activation or normalisation, so that distances between
+/// embeddings mean what they do in a metric-learning loss.
+class ImageModel : public nn::Module {
+ public:
+  /// Pooled features [N, feature_count()].
+  virtual Tensor features(const Tensor& x) const = 0;
+  virtual int64_t feature_count() const = 0;
+
+  /// What the classifier sees: [N, embedding], or the features if there is no embedding layer.
+  Tensor embed(const Tensor& x) const {
+    Tensor y = features(x);
+    if (dropout_) y = dropout_->forward(y);
+    return embedding_ ? embedding_->forward(y) : y;
+  }
+  int64_t embedding_count() const {
+    return embedding_ ? embedding_->weight.size(0) : feature_count();
+  }
+
+  /// Logits from embeddings.
+  Tensor classify(const Tensor& embeddings) const {
+    return classifier_ ? classifier_->forward(embeddings) : embeddings;
+  }
+  /// Logits [N, classes], or embeddings for a model without classes.
+  Tensor forward(const Tensor& x) const { return classify(embed(x)); }
+  Tensor operator()(const Tensor& x) const { return forward(x); }
+
+  /// Freezes every batch normalisation (nn/batch_norm.h).
+  void freeze_batch_norm(bool frozen = true) {
+    for_each_of<nn::BatchNorm2d>([frozen](nn::BatchNorm2d& norm) { norm.set_frozen(frozen); });
+  }
+
+  /// Normalisation that inputs in 0..1 get per channel before `forward`: (x - mean) / std.
+  /// ImageNet's for three channels, 0.5 otherwise.
+  std::vector<double> input_mean, input_std;
+
+ protected:
+  explicit ImageModel(const ModelOptions& options) {
+    check<ValueError>(options.in_channels >= 1 && options.classes >= 0 && options.embedding >= 0,
+                      "model", "expects in_channels >= 1, classes and embedding >= 0, got ",
+                      options.in_channels, ", ", options.classes, ", ", options.embedding);
+    const auto channels = static_cast<size_t>(options.in_channels);
+    input_mean = channels == 3 ? std::vector{0.485, 0.456, 0.406} : std::vector(channels, 0.5);
+    input_std = channels == 3 ? std::vector{0.229, 0.224, 0.225} : std::vector(channels, 0.5);
+  }
+
+  /// Adds embedding and classifier; the last thing a constructor does before `initialize`.
+  void add_head(const ModelOptions& options, const std::string& classifier_name) {
+    int64_t width = feature_count();
+    if (options.dropout > 0) dropout_ = &add<nn::Dropout>("dropout", options.dropout);
+    if (options.embedding > 0) {
+      embedding_ = &add<nn::Linear>("embedding", width, options.embedding);
+      width = options.embedding;
+    }
+    if (options.classes > 0)
+      classifier_ = &add<nn::Linear>(classifier_name, width, options.classes);
+  }
+
+  nn::Dropout* dropout_ = nullptr;
+  nn::Linear* embedding_ = nullptr;
+  nn::Linear* classifier_ = nullptr;
+};
+
+}  // namespace cytograd::models

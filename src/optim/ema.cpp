@@ -1,0 +1,72 @@
+#include "cytograd/optim/ema.h"
+
+#include <algorithm>
+#include <map>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/error.h"
+#include "kernels/optimizer.h"
+
+namespace cytograd::optim {
+namespace {
+
+constexpr const char* kStep = "ema.step";
+
+}  // namespace
+
+Ema::Ema(NamedTensors state, double decay) : live_(std::move(state)), decay_(decay) {
+  check<ValueError>(decay >= 0 && decay < 1, "ema", "decay expects 0 <= decay < 1, got ", decay);
+  const NoGrad no_grad;
+  for (const auto& [name, tensor] : live_) averages_.emplace_back(name, tensor.detach().clone());
+}
+
+void Ema::update() {
+  const NoGrad no_grad;
+  ++step_;
+  const auto t = static_cast<double>(step_);
+  const double decay = std::min(decay_, (1 + t) / (10 + t));
+  for (size_t i = 0; i < live_.size(); ++i) {
+    const Tensor& average = averages_[i].second;
+    const Tensor& live = live_[i].second;
+    if (!is_floating(live.dtype())) {
+      average.copy_(live);
+      continue;
+    }
+    on_device(live, [&](auto ctx) { kernels::ema_step(ctx, average, live.contiguous(), decay); });
+    average.storage()->bump_version();
+  }
+}
+
+void Ema::swap() const {
+  const NoGrad no_grad;
+  for (size_t i = 0; i < live_.size(); ++i) {
+    const Tensor held = live_[i].second.detach().clone();
+    live_[i].second.copy_(averages_[i].second);
+    averages_[i].second.copy_(held);
+  }
+}
+
+NamedTensors Ema::state_dict() const {
+  NamedTensors out{{kStep, Tensor::from<int64_t>(std::vector{step_}, {})}};
+  out.insert(out.end(), averages_.begin(), averages_.end());
+  return out;
+}
+
+void Ema::load_state_dict(const NamedTensors& state) {
+  const std::map<std::string, Tensor> given(state.begin(), state.end());
+  const auto find = [&](const std::string& name, const Tensor& like) {
+    const auto at = given.find(name);
+    check<ValueError>(at != given.end(), "ema", "the state lacks ", escape_control(name));
+    check<ValueError>(at->second.shape() == like.shape() && at->second.dtype() == like.dtype(),
+                      "ema", escape_control(name), " expects ", like.dtype(), " ", like.shape(),
+                      ", got ", at->second.dtype(), " ", at->second.shape());
+    return at->second;
+  };
+  const NoGrad no_grad;
+  const Tensor step = find(kStep, Tensor::zeros({}, Dtype::int64));
+  for (const auto& [name, average] : averages_) find(name, average);
+  for (const auto& [name, average] : averages_) average.copy_(given.at(name));
+  step_ = *step.data<int64_t>();
+}
+
+}  // namespace cytograd::optim
