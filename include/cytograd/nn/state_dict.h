@@ -50,9 +50,9 @@ struct LoadOptions {
   /// Missing and unexpected tensors are errors; else they are reported only. A wrong shape is an
   /// error in any case.
   bool strict = true;
-  std::vector<std::string> allow_missing;     ///< names that may be absent; * stands for any text
-  std::vector<std::string> allow_unexpected;  ///< names in the file that may be left out
-  std::string file;                           ///< for messages
+  std::vector<std::string> allow_missing = {};  ///< names that may be absent; * stands for any text
+  std::vector<std::string> allow_unexpected = {};  ///< names in the file that may be left out
+  std::string file = {};                           ///< for messages
 };
 
 /// What loading did beyond copying each tensor to its namesake.

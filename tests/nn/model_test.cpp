@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "cytograd/core/random_scope.h"
+#include "cytograd/models/registry.h"
+#include "cytograd/nn/state_dict.h"
+#include "cytograd/ops/cross_entropy.h"
+#include "cytograd/optim/sgd.h"
+
+using namespace cytograd;
+using models::make_model;
+
+namespace {
+
+Tensor random_images(int64_t n, int64_t size, int64_t channels) {
+  std::vector<float> values(static_cast<size_t>(n * size * size * channels));
+  Rng rng(5, "images");
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  return Tensor::from(values, {n, size, size, channels});
+}
+
+}  // namespace
+
+TEST_CASE("parameter counts are torchvision's") {
+  const std::pair<const char*, int64_t> counts[] = {
+      {"resnet18", 11'689'512},    {"resnet34", 21'797'672},   {"resnet50", 25'557'032},
+      {"resnet101", 44'549'160},   {"densenet121", 7'978'856}, {"densenet169", 14'149'480},
+      {"densenet201", 20'013'928},
+  };
+  CHECK(std::size(counts) == models::model_names().size());
+  for (const auto& [name, count] : counts) {
+    CAPTURE(name);
+    CHECK(make_model(name, {.initialize = false})->parameter_count() == count);
+  }
+  CHECK_THROWS_AS(make_model("resnet17"), ValueError);
+}
+
+TEST_CASE("any number of channels and classes; embedding before the classifier") {
+  for (const char* name : {"resnet18", "densenet121"}) {
+    CAPTURE(name);
+    const auto model = make_model(name, {.in_channels = 4, .classes = 7, .embedding = 24});
+    model->eval();
+    const NoGrad no_grad;
+    const Tensor images = random_images(2, 64, 4);
+    CHECK(model->features(images).shape() == Shape{2, model->feature_count()});
+    const Tensor embeddings = model->embed(images);
+    CHECK(embeddings.shape() == Shape{2, 24});
+    CHECK(model->embedding_count() == 24);
+    const Tensor logits = model->forward(images);
+    CHECK(logits.shape() == Shape{2, 7});
+    CHECK(model->classify(embeddings).to_vector<float>() == logits.to_vector<float>());
+    const auto state = model->state_dict();
+    CHECK(state[state.size() - 4].first == "embedding.weight");
+    CHECK(model->input_mean.size() == 4);
+    CHECK_THROWS_AS(model->forward(random_images(1, 64, 3)), ShapeError);
+  }
+  const auto bare = make_model("resnet18", {.classes = 0});
+  bare->eval();
+  const NoGrad no_grad;
+  CHECK(bare->forward(random_images(1, 32, 3)).shape() == Shape{1, 512});
+}
+
+TEST_CASE("initial weights depend on the seed and the name alone") {
+  const auto weight = [](const models::ModelOptions& options, const std::string& name) {
+    for (const auto& [n, tensor] : make_model("resnet18", options)->state_dict())
+      if (n == name) return tensor.to_vector<float>();
+    return std::vector<float>{};
+  };
+  const std::string name = "layer3.0.conv2.weight";
+  const std::vector<float> base = weight({.seed = 1}, name);
+  CHECK(base == weight({.classes = 3, .embedding = 9, .seed = 1}, name));
+  CHECK(base != weight({.seed = 2}, name));
+  CHECK(base != weight({.seed = 1}, "layer3.1.conv2.weight"));
+  double squares = 0;
+  for (const float value : base) squares += value * value;
+  // He, fan out: variance 2 / (256 * 9); six standard errors of 589,824 draws are 1.1%.
+  CHECK(squares / static_cast<double>(base.size()) == doctest::Approx(2.0 / 2304).epsilon(0.011));
+}
+
+TEST_CASE("a tiny batch is learnt by heart") {
+  for (const char* name : {"resnet18", "densenet121"}) {
+    CAPTURE(name);
+    const auto model = make_model(name, {.classes = 4, .embedding = 16, .dropout = 0.1, .seed = 3});
+    optim::Sgd sgd(model->named_parameters(), {.lr = 0.05, .momentum = 0.9});
+    const Tensor images = random_images(4, 32, 3);
+    const Tensor labels = Tensor::from<int64_t>({2, 0, 3, 1});
+    double first = 0, last = 0;
+    for (uint64_t step = 0; step < 25; ++step) {
+      const RandomScope scope(3, step);
+      sgd.zero_grad();
+      const Tensor loss = cross_entropy(model->forward(images), labels);
+      loss.backward();
+      sgd.step();
+      last = loss.item();
+      if (step == 0) first = last;
+    }
+    CHECK(first > 0.7);
+    CHECK(last < 0.05);
+  }
+}
+
+TEST_CASE("frozen batch norm keeps its statistics and trains the rest") {
+  const auto model = make_model("resnet18", {.classes = 2});
+  model->freeze_batch_norm();
+  const auto before = model->named_buffers();
+  std::vector<std::vector<double>> values;
+  for (const auto& [name, buffer] : before) values.push_back(buffer.to_vector<double>());
+  cross_entropy(model->forward(random_images(2, 32, 3)), Tensor::from<int64_t>({0, 1})).backward();
+  for (size_t i = 0; i < before.size(); ++i)
+    CHECK(before[i].second.to_vector<double>() == values[i]);
+  for (const auto& [name, parameter] : model->named_parameters()) {
+    CAPTURE(name);
+    const bool norm =
+        name.find("bn") != std::string::npos || name.find("downsample.1") != std::string::npos;
+    CHECK((parameter.requires_grad() && parameter.grad().defined()) == !norm);
+  }
+}
