@@ -63,7 +63,7 @@ struct Expected {
   double train_checksum, loss, gradient_norm, first_gradient_norm, running_sum;
 };
 
-// Printed by tests/reference/torchvision_parity.py (torchvision 0.2x, float64).
+// Printed by tests/reference/torchvision_parity.py (float64).
 constexpr Expected all_expected[] = {
     {"resnet18",
      122,
@@ -135,8 +135,8 @@ void check_model(const Expected& expected, Dtype dtype) {
   }
   CHECK(state.size() == expected.tensors);
   CHECK(names == expected.names);  // names and their order
-  model->to(dtype);
   nn::load_state_dict(*model, nn::from_torch_layout(state));
+  model->to(dtype);  // after rounding the weights to float32, as in the script
   const Tensor image = Tensor::from(noise("image", 4 * 96 * 96 * 3), {4, 96, 96, 3}).to(dtype);
 
   model->eval();
