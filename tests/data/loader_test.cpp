@@ -182,3 +182,26 @@ TEST_CASE("balanced order draws classes equally often") {
   CHECK(std::set<int64_t>(order.begin(), order.end()).size() == 10);
   CHECK(epoch_order(d, all_of(d), Order::shuffle, 1, 1) != order);
 }
+
+// Domain generalization oracle P4.
+TEST_CASE("transparent borders of a scan do not reach the crop") {
+  TempFolder folder;
+  Image scan(20, 30, 4, 0);
+  for (int64_t y = 3; y < 20; ++y)
+    for (int64_t x = 0; x < 22; ++x) std::fill_n(scan.at(y, x), 4, uint8_t{255});
+  std::filesystem::create_directory(folder / "a");
+  write_png(folder / "a/1.png", scan);
+  DatasetOptions set;
+  set.path = folder.path().string();
+  Dataset d = load_dataset(set);
+  d.samples[0].crop_to_opaque = true;
+  LoaderOptions o = small_options();
+  o.augmentation = {};
+  o.preprocess.mean = {0, 0, 0};
+  o.preprocess.std = {1, 1, 1};
+  Batch b;
+  REQUIRE(Loader(d, {0}, o).next(b));
+  for (const float v : b.images.to_vector<float>()) REQUIRE(v == doctest::Approx(1));
+  write_png(folder / "a/1.png", Image(4, 4, 4, 0));
+  CHECK_THROWS_WITH_AS(Loader(d, {0}, o).next(b), doctest::Contains("img.transparent"), DataError);
+}
