@@ -137,7 +137,7 @@ TEST_CASE("pt.keys: missing, unexpected and wrong shapes are listed, and nothing
       message_of(model, state, {.file = "w.pth"}) ==
       "w.pth: state dict: 1 missing: norm.weight | 1 unexpected: extra | 1 of another shape: "
       "tail.0.weight is [5, 4], the model has [3, 4]; expected the 9 tensors of the model; choose "
-      "the model that the weights belong to, or allow names by pattern with --allow-missing "
+      "the model that the weights belong to; cyto weights inspect lists them "
       "[pt.keys]");
   CHECK(model.state_dict()[1].second.to_vector<float>() == before);
   state[6].second = Tensor::zeros({3, 4});

@@ -185,8 +185,8 @@ inline LoadReport load_state_dict(const Module& model, const NamedTensors& state
                      .place = "state dict",
                      .found = table.str(),
                      .expected = detail::text("the ", wanted.size(), " tensors of the model"),
-                     .hint = "choose the model that the weights belong to, or allow names by "
-                             "pattern with --allow-missing"});
+                     .hint = "choose the model that the weights belong to; cyto weights inspect "
+                             "lists them"});
   const NoGrad no_grad;
   for (const auto& [destination, source] : copies) destination.copy_(source);
   return report;
