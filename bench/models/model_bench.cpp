@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,9 +15,9 @@
 #include "cytograd/optim/sgd.h"
 
 /// @file
-/// bench_model MODEL train|infer BATCH REPEATS [SIZE]: median seconds of a training step (forward,
-/// cross-entropy, backward, SGD with momentum) or of inference, and the peak memory of the process.
-/// bench/peers/torch_models.py runs this and PyTorch in turns.
+/// bench_model MODEL train|infer BATCH REPEATS [SIZE]: seconds of a training step (forward,
+/// cross-entropy, backward, SGD with momentum) or of inference (median, least, processor time), and
+/// the peak memory of the process. bench/peers/torch_models.py runs this and PyTorch in turns.
 
 using namespace cytograd;
 
@@ -64,14 +65,19 @@ int main(int argc, char** argv) {
   };
   work();
   std::vector<double> times;
+  const std::clock_t before = std::clock();
   for (int64_t i = 0; i < repeats; ++i) times.push_back(seconds_of(work));
+  const double processor =
+      static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC / static_cast<double>(repeats);
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf(
-      "{\"median_s\": %.6f, \"min_s\": %.6f, \"peak_mib\": %.1f, \"tensor_peak_mib\": %.1f, "
+      "{\"median_s\": %.6f, \"min_s\": %.6f, \"cpu_s\": %.6f, \"peak_mib\": %.1f, "
+      "\"tensor_peak_mib\": %.1f, "
       "\"threads\": %d}\n",
-      times[times.size() / 2], times.front(), static_cast<double>(usage.ru_maxrss) / 1024,
+      times[times.size() / 2], times.front(), processor,
+      static_cast<double>(usage.ru_maxrss) / 1024,
       static_cast<double>(memory_stats().peak) / (1 << 20), num_threads());
   return 0;
 }

@@ -29,9 +29,9 @@ TEST_CASE("parameter counts are torchvision's") {
       {"densenet201", 20'013'928},
   };
   CHECK(std::size(counts) == models::model_names().size());
-  for (const auto& [name, count] : counts) {
-    CAPTURE(name);
-    CHECK(make_model(name, {.initialize = false})->parameter_count() == count);
+  for (const auto& row : counts) {
+    CAPTURE(row.first);
+    CHECK(make_model(row.first, {.initialize = false})->parameter_count() == row.second);
   }
   CHECK_THROWS_AS(make_model("resnet17"), ValueError);
 }
@@ -109,7 +109,9 @@ TEST_CASE("frozen batch norm keeps its statistics and trains the rest") {
   cross_entropy(model->forward(random_images(2, 32, 3)), Tensor::from<int64_t>({0, 1})).backward();
   for (size_t i = 0; i < before.size(); ++i)
     CHECK(before[i].second.to_vector<double>() == values[i]);
-  for (const auto& [name, parameter] : model->named_parameters()) {
+  for (const auto& named : model->named_parameters()) {
+    const std::string& name = named.first;
+    const Tensor& parameter = named.second;
     CAPTURE(name);
     const bool norm =
         name.find("bn") != std::string::npos || name.find("downsample.1") != std::string::npos;

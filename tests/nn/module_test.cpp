@@ -68,7 +68,9 @@ TEST_CASE("modes, gradients and dtype reach every part") {
   model.zero_grad();
   for (const auto& [name, p] : model.named_parameters()) CHECK(!p.grad().defined());
   model.to(Dtype::float64);
-  for (const auto& [name, t] : model.state_dict()) {
+  for (const auto& named : model.state_dict()) {
+    const std::string& name = named.first;
+    const Tensor& t = named.second;
     CAPTURE(name);
     CHECK(t.dtype() == (name == "norm.num_batches_tracked" ? Dtype::int64 : Dtype::float64));
     CHECK(t.requires_grad() ==
