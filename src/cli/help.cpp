@@ -15,7 +15,8 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
   std::string out;
   if (!app->get_footer().empty()) {
     out += "Examples:\n";
-    std::string_view rest = app->get_footer();
+    const std::string examples = app->get_footer();
+    std::string_view rest = examples;
     while (!rest.empty()) {
       const size_t end = std::min(rest.find('\n'), rest.size());
       out += "  " + std::string(rest.substr(0, end)) + "\n";

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// @file
+/// Settings of a training run. Every one has a name `section.key` in config.toml, an option of
+/// `cyto train`, a variable CYTO_..., and a default written out here. Precedence: option, variable,
+/// file, default. Faults are `ConfigError` id `cfg` with file, line and column.
+
+namespace cytograd {
+
+struct TrainConfig {
+  // [data]
+  std::vector<std::string> data;  ///< folders or manifests; several are joined as domains
+  std::string preset = "auto";
+  std::string labels = "coarse";
+  std::string multi_label = "drop";
+  std::string objects = "wbc";
+  std::string harmonise;
+  bool strict = false;
+  std::string on_bad_image = "error";
+  double max_bad = 0.01;
+  int64_t max_pixels = int64_t{64} << 20;
+  int64_t cache_mb = 512;
+
+  // [split]
+  std::string splits;  ///< file as written to splits.csv; empty: drawn
+  int64_t folds = 1, fold = 0;
+  double test_fraction = 0.2, val_fraction = 0.125;
+
+  // [model]
+  std::string model = "resnet18";
+  int64_t embedding = 0;  ///< length of the layer before the classifier; 0: the backbone's own
+  std::string weights;    ///< file to start from; empty: random
+
+  // [input]
+  int64_t image_size = 96;
+  std::string fit = "pad";
+  double field_um = 0, box_margin = 0.1;
+  std::string augment = "light";
+
+  // [method]
+  std::string method = "ce";
+  std::string class_weights = "none";
+  double label_smoothing = 0;
+
+  // [optimizer]
+  std::string optimizer = "adamw";
+  double lr = 1e-3, weight_decay = 0.01, momentum = 0.9, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  bool nesterov = false;
+  double clip_norm = 0;  ///< largest norm of all gradients; 0: not clipped
+  double ema = 0;        ///< decay of the averaged weights; 0: none
+
+  // [schedule]
+  std::string schedule = "cosine";
+  double warmup_epochs = 0, min_lr = 0, step_epochs = 10, step_factor = 0.1;
+
+  // [train]
+  int64_t epochs = 30, batch = 32;
+  std::string order = "shuffle";
+  int64_t patience = 0;  ///< epochs without a better validation macro-F1 before stopping; 0: never
+  int64_t seed = 0;
+  std::string device = "cpu";
+
+  bool operator==(const TrainConfig&) const = default;
+};
+
+/// One setting.
+struct ConfigField {
+  using Member = std::variant<bool TrainConfig::*, int64_t TrainConfig::*, double TrainConfig::*,
+                              std::string TrainConfig::*, std::vector<std::string> TrainConfig::*>;
+  std::string key;     ///< "optimizer.lr"
+  std::string option;  ///< "--lr"
+  std::string help;
+  Member member;
+  double low = 0, high = 0;          ///< for numbers: low <= value <= high
+  std::vector<std::string> choices;  ///< for text; empty: any
+  bool is_path = false;
+
+  /// "CYTO_LR"
+  std::string variable() const;
+};
+
+/// Every setting, in the order of config.toml.
+const std::vector<ConfigField>& config_fields();
+const ConfigField& config_field(const std::string& key);
+
+/// A configuration and where each value came from ("default", "config a.toml:3", "CYTO_LR",
+/// "--lr").
+struct ResolvedConfig {
+  TrainConfig config;
+  std::map<std::string, std::string> sources;  ///< by key; absent: default
+};
+
+/// Sets one value from text. @param source for messages and `sources`. Lists are separated by
+/// newlines. @throws ConfigError
+void set_config(ResolvedConfig& out, const ConfigField& field, const std::string& text,
+                const std::string& source);
+/// Applies a TOML file. @throws ConfigError with file:line:column, FileError
+void apply_config_file(ResolvedConfig& out, const std::string& path);
+/// Applies the CYTO_* variables of the environment.
+void apply_config_variables(ResolvedConfig& out);
+/// Settings that contradict each other. @throws ConfigError
+void check_config(const TrainConfig& config);
+
+/// The value of a field as it stands in config.toml.
+std::string config_value_toml(const TrainConfig& config, const ConfigField& field);
+/// The whole file. Text that is not UTF-8 (a path) is written as "hex:..." and read back.
+std::string config_toml(const TrainConfig& config);
+/// First line of a config.toml of ours: what `--force` looks for.
+extern const char* const config_marker;
+
+}  // namespace cytograd

@@ -1,0 +1,135 @@
+#include "cytograd/train/config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <type_traits>
+
+#include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
+
+namespace cytograd {
+
+const char* const config_marker = "# cytograd run configuration, format 1";
+
+namespace {
+
+[[noreturn]] void fail(const std::string& source, const ConfigField& field,
+                       const std::string& found, const std::string& expected) {
+  throw ConfigError(Fault{"cfg", source, "", field.key + " is " + found, expected, ""});
+}
+
+std::string range_text(const ConfigField& field) {
+  if (field.high >= 1e12) return "at least " + format_double(field.low);
+  return format_double(field.low) + ".." + format_double(field.high);
+}
+
+void check_number(const ConfigField& field, double value, const std::string& text,
+                  const std::string& source) {
+  if (!(value >= field.low && value <= field.high))
+    fail(source, field, text, "a number " + range_text(field));
+}
+
+void check_choice(const ConfigField& field, const std::string& text, const std::string& source) {
+  if (field.choices.empty() ||
+      std::find(field.choices.begin(), field.choices.end(), text) != field.choices.end())
+    return;
+  std::string all;
+  for (const std::string& c : field.choices) all += (all.empty() ? "" : ", ") + c;
+  const std::string near = nearest_name(text, field.choices);
+  throw ConfigError(Fault{"cfg", source, "", field.key + " is \"" + text + "\"", "one of " + all,
+                          near.empty() ? "" : "did you mean " + near + "?"});
+}
+
+// A run can be resumed and evaluated from any folder.
+std::string absolute_path(const std::string& path) {
+  if (path.empty() || path[0] == '/') return path;
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    out.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+struct Setter {
+  TrainConfig& config;
+  const ConfigField& field;
+  const std::string& text;
+  const std::string& source;
+
+  void operator()(bool TrainConfig::* m) const {
+    if (text != "true" && text != "false") fail(source, field, '"' + text + '"', "true or false");
+    config.*m = text == "true";
+  }
+  void operator()(int64_t TrainConfig::* m) const {
+    const auto value = parse_int(text);
+    if (!value) fail(source, field, '"' + text + '"', "a whole number " + range_text(field));
+    check_number(field, static_cast<double>(*value), text, source);
+    config.*m = *value;
+  }
+  void operator()(double TrainConfig::* m) const {
+    const auto value = parse_double(text);
+    if (!value || !std::isfinite(*value))
+      fail(source, field, '"' + text + '"', "a number " + range_text(field));
+    check_number(field, *value, text, source);
+    config.*m = *value;
+  }
+  void operator()(std::string TrainConfig::* m) const {
+    check_choice(field, text, source);
+    config.*m = field.is_path ? absolute_path(text) : text;
+  }
+  void operator()(std::vector<std::string> TrainConfig::* m) const {
+    (config.*m).clear();
+    for (const std::string& item : split_lines(text)) {
+      if (item.empty()) fail(source, field, "empty", "a path");
+      (config.*m).push_back(absolute_path(item));
+    }
+  }
+};
+
+}  // namespace
+
+void set_config(ResolvedConfig& out, const ConfigField& field, const std::string& text,
+                const std::string& source) {
+  std::visit(Setter{out.config, field, text, source}, field.member);
+  out.sources[field.key] = source;
+}
+
+void apply_config_variables(ResolvedConfig& out) {
+  for (const ConfigField& field : config_fields()) {
+    const std::string name = field.variable();
+    if (const char* text = std::getenv(name.c_str()); text && *text)
+      set_config(out, field, text, name);
+  }
+}
+
+void check_config(const TrainConfig& c) {
+  const auto conflict = [](const std::string& found, const std::string& expected,
+                           const std::string& hint) {
+    throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
+  };
+  if (c.fold >= c.folds)
+    conflict("split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) +
+                 " folds",
+             "a fold below split.folds", "folds are counted from 0");
+  if (!c.splits.empty() && c.folds > 1)
+    conflict("both split.file and split.folds are given", "one of them",
+             "the file says how many folds there are");
+  if (c.patience > 0 && c.val_fraction == 0 && c.splits.empty())
+    conflict("train.patience without a validation part", "split.val_fraction above 0", "");
+  if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
+    conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum", "");
+  if (c.min_lr > c.lr)
+    conflict("schedule.min_lr " + format_double(c.min_lr) + " is above optimizer.lr " +
+                 format_double(c.lr),
+             "at most the learning rate", "");
+}
+
+}  // namespace cytograd

@@ -1,0 +1,139 @@
+#include "cytograd/train/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
+
+namespace cytograd {
+namespace {
+
+std::optional<double> ratio(int64_t a, int64_t b) {
+  if (b == 0) return {};
+  return static_cast<double>(a) / static_cast<double>(b);
+}
+
+nlohmann::ordered_json json_of(const std::optional<double>& value) {
+  if (!value || !std::isfinite(*value)) return nullptr;
+  return *value;
+}
+
+}  // namespace
+
+Confusion::Confusion(int64_t classes)
+    : classes_(classes), counts_(static_cast<size_t>(classes * classes)) {}
+
+void Confusion::add(int64_t truth, int64_t predicted, int64_t count) {
+  check<ValueError>(truth >= 0 && truth < classes_ && predicted >= 0 && predicted < classes_,
+                    "confusion", "expected classes in 0..", classes_ - 1, ", got truth ", truth,
+                    " and prediction ", predicted);
+  counts_[static_cast<size_t>(truth * classes_ + predicted)] += count;
+}
+
+int64_t Confusion::at(int64_t truth, int64_t predicted) const {
+  return counts_[static_cast<size_t>(truth * classes_ + predicted)];
+}
+
+int64_t Confusion::total() const {
+  int64_t sum = 0;
+  for (const int64_t n : counts_) sum += n;
+  return sum;
+}
+
+int64_t Confusion::truth_count(int64_t c) const {
+  int64_t sum = 0;
+  for (int64_t p = 0; p < classes_; ++p) sum += at(c, p);
+  return sum;
+}
+
+int64_t Confusion::predicted_count(int64_t c) const {
+  int64_t sum = 0;
+  for (int64_t t = 0; t < classes_; ++t) sum += at(t, c);
+  return sum;
+}
+
+Scores scores_of(const Confusion& confusion) {
+  Scores out;
+  out.n = confusion.total();
+  int64_t correct = 0;
+  double f1_sum = 0;
+  for (int64_t c = 0; c < confusion.classes(); ++c) {
+    const int64_t hits = confusion.at(c, c);
+    ClassScore score;
+    score.support = confusion.truth_count(c);
+    score.predicted = confusion.predicted_count(c);
+    score.precision = ratio(hits, score.predicted);
+    score.recall = ratio(hits, score.support);
+    score.f1 = ratio(2 * hits, score.support + score.predicted);
+    if (score.f1) {
+      f1_sum += *score.f1;
+      ++out.averaged;
+    }
+    correct += hits;
+    out.per_class.push_back(score);
+  }
+  out.accuracy = ratio(correct, out.n);
+  out.f1_micro = out.accuracy;
+  if (out.averaged > 0) out.f1_macro = f1_sum / static_cast<double>(out.averaged);
+  return out;
+}
+
+std::optional<double> calibration_error(std::span<const double> confidence,
+                                        std::span<const uint8_t> correct, int bins) {
+  check<ValueError>(confidence.size() == correct.size() && bins > 0, "calibration_error",
+                    "expected as many confidences as outcomes, got ", confidence.size(), " and ",
+                    correct.size());
+  if (confidence.empty()) return {};
+  std::vector<double> sum(static_cast<size_t>(bins)), hits(static_cast<size_t>(bins));
+  for (size_t i = 0; i < confidence.size(); ++i) {
+    const double scaled = std::clamp(confidence[i], 0.0, 1.0) * bins;
+    // Bins are open below and closed above, as in the paper.
+    const int bin = std::clamp(static_cast<int>(std::ceil(scaled)) - 1, 0, bins - 1);
+    sum[static_cast<size_t>(bin)] += confidence[i];
+    hits[static_cast<size_t>(bin)] += correct[i] ? 1 : 0;
+  }
+  double error = 0;
+  for (size_t b = 0; b < sum.size(); ++b) error += std::abs(hits[b] - sum[b]);
+  return error / static_cast<double>(confidence.size());
+}
+
+std::string scores_json(const Scores& scores, const Confusion& confusion,
+                        const std::vector<std::string>& classes, std::optional<double> ece,
+                        const std::string& extra) {
+  using Json = nlohmann::ordered_json;
+  Json per_class = Json::object(), names = Json::array(), rows = Json::array();
+  for (size_t c = 0; c < classes.size(); ++c) {
+    const ClassScore& s = scores.per_class[c];
+    const std::string name = escape_control(classes[c]);
+    names.push_back(name);
+    per_class[name] = {{"precision", json_of(s.precision)},
+                       {"recall", json_of(s.recall)},
+                       {"f1", json_of(s.f1)},
+                       {"support", s.support},
+                       {"predicted", s.predicted}};
+    Json row = Json::array();
+    for (int64_t p = 0; p < confusion.classes(); ++p)
+      row.push_back(confusion.at(static_cast<int64_t>(c), p));
+    rows.push_back(row);
+  }
+  const Json out = {{"n", scores.n},
+                    {"accuracy", json_of(scores.accuracy)},
+                    {"f1_macro", json_of(scores.f1_macro)},
+                    {"f1_micro", json_of(scores.f1_micro)},
+                    {"classes_averaged", scores.averaged},
+                    {"ece", json_of(ece)},
+                    {"per_class", per_class},
+                    {"classes", names},
+                    {"confusion", rows}};
+  std::string text = out.dump();
+  if (!extra.empty()) text.insert(text.size() - 1, "," + extra);
+  return text;
+}
+
+std::string score_text(const std::optional<double>& value, int digits) {
+  return value ? format_fixed(*value, digits) : "n/a";
+}
+
+}  // namespace cytograd
