@@ -64,28 +64,28 @@ struct Setter {
   const std::string& text;
   const std::string& source;
 
-  void operator()(bool TrainConfig::* m) const {
+  void operator()(bool TrainConfig::*m) const {
     if (text != "true" && text != "false") fail(source, field, '"' + text + '"', "true or false");
     config.*m = text == "true";
   }
-  void operator()(int64_t TrainConfig::* m) const {
+  void operator()(int64_t TrainConfig::*m) const {
     const auto value = parse_int(text);
     if (!value) fail(source, field, '"' + text + '"', "a whole number " + range_text(field));
     check_number(field, static_cast<double>(*value), text, source);
     config.*m = *value;
   }
-  void operator()(double TrainConfig::* m) const {
+  void operator()(double TrainConfig::*m) const {
     const auto value = parse_double(text);
     if (!value || !std::isfinite(*value))
       fail(source, field, '"' + text + '"', "a number " + range_text(field));
     check_number(field, *value, text, source);
     config.*m = *value;
   }
-  void operator()(std::string TrainConfig::* m) const {
+  void operator()(std::string TrainConfig::*m) const {
     check_choice(field, text, source);
     config.*m = field.is_path ? absolute_path(text) : text;
   }
-  void operator()(std::vector<std::string> TrainConfig::* m) const {
+  void operator()(std::vector<std::string> TrainConfig::*m) const {
     (config.*m).clear();
     for (const std::string& item : split_lines(text)) {
       if (item.empty()) fail(source, field, "empty", "a path");
@@ -116,9 +116,9 @@ void check_config(const TrainConfig& c) {
     throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
   };
   if (c.fold >= c.folds)
-    conflict("split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) +
-                 " folds",
-             "a fold below split.folds", "folds are counted from 0");
+    conflict(
+        "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
+        "a fold below split.folds", "folds are counted from 0");
   if (!c.splits.empty() && c.folds > 1)
     conflict("both split.file and split.folds are given", "one of them",
              "the file says how many folds there are");

@@ -15,26 +15,26 @@ ConfigField number(const char* key, const char* option, const char* help,
                    ConfigField::Member member, double low, double high) {
   return {key, option, help, member, low, high, {}, false};
 }
-ConfigField choice(const char* key, const char* option, const char* help,
-                   std::string C::* member, std::vector<std::string> choices) {
+ConfigField choice(const char* key, const char* option, const char* help, std::string C::*member,
+                   std::vector<std::string> choices) {
   return {key, option, help, member, 0, 0, std::move(choices), false};
 }
-ConfigField other(const char* key, const char* option, const char* help,
-                  ConfigField::Member member, bool is_path = false) {
+ConfigField other(const char* key, const char* option, const char* help, ConfigField::Member member,
+                  bool is_path = false) {
   return {key, option, help, member, 0, 0, {}, is_path};
 }
 
 void add_data_fields(std::vector<ConfigField>& f) {
   f.push_back(other("data.path", "--data", "Data set: folder or CSV manifest; several are domains",
                     &C::data, true));
-  f.push_back(choice("data.preset", "--preset", "Layout of the data set", &C::preset,
-                     preset_names()));
+  f.push_back(
+      choice("data.preset", "--preset", "Layout of the data set", &C::preset, preset_names()));
   f.push_back(choice("data.labels", "--labels", "Classes of the pbc layout", &C::labels,
                      {"coarse", "fine"}));
-  f.push_back(choice("data.multi_label", "--multi-label", "A cell with two labels",
-                     &C::multi_label, {"drop", "first", "error"}));
-  f.push_back(choice("data.objects", "--objects", "Boxes of the bccd layout", &C::objects,
-                     {"wbc", "all"}));
+  f.push_back(choice("data.multi_label", "--multi-label", "A cell with two labels", &C::multi_label,
+                     {"drop", "first", "error"}));
+  f.push_back(
+      choice("data.objects", "--objects", "Boxes of the bccd layout", &C::objects, {"wbc", "all"}));
   f.push_back(other("data.harmonise", "--harmonise", "Common classes: 5, 11, 13 or a CSV map",
                     &C::harmonise));
   f.push_back(other("data.strict", "--strict", "Doubtful boxes and labels are errors", &C::strict));
@@ -42,15 +42,15 @@ void add_data_fields(std::vector<ConfigField>& f) {
                      &C::on_bad_image, {"error", "skip"}));
   f.push_back(number("data.max_bad", "--max-bad", "Share of bad images that skip allows",
                      &C::max_bad, 0, 1));
-  f.push_back(number("data.max_pixels", "--max-pixels", "Largest image in pixels",
-                     &C::max_pixels, 1, many));
+  f.push_back(number("data.max_pixels", "--max-pixels", "Largest image in pixels", &C::max_pixels,
+                     1, many));
   f.push_back(number("data.cache_mb", "--cache-mb", "Decoded images kept in memory, MiB",
                      &C::cache_mb, 0, 1e9));
 }
 
 void add_split_fields(std::vector<ConfigField>& f) {
-  f.push_back(other("split.file", "--splits", "Read the split from this splits.csv", &C::splits,
-                    true));
+  f.push_back(
+      other("split.file", "--splits", "Read the split from this splits.csv", &C::splits, true));
   f.push_back(number("split.folds", "--folds", "Folds of a cross-validation; 1: one split",
                      &C::folds, 1, 1000));
   f.push_back(number("split.fold", "--fold", "Which fold is the test part", &C::fold, 0, 999));
@@ -65,7 +65,8 @@ void add_model_fields(std::vector<ConfigField>& f) {
   f.push_back(number("model.embedding", "--embedding",
                      "Length of the embedding before the classifier; 0: none of its own",
                      &C::embedding, 0, 65536));
-  f.push_back(other("model.weights", "--weights", "Start from this weight file", &C::weights, true));
+  f.push_back(
+      other("model.weights", "--weights", "Start from this weight file", &C::weights, true));
   f.push_back(number("input.image_size", "--image-size", "Side of the network's input, pixels",
                      &C::image_size, 8, 4096));
   f.push_back(choice("input.fit", "--fit", "How a rectangle becomes a square", &C::fit,
@@ -74,8 +75,8 @@ void add_model_fields(std::vector<ConfigField>& f) {
                      &C::field_um, 0, 1e6));
   f.push_back(number("input.box_margin", "--box-margin", "Margin around a box, share of its side",
                      &C::box_margin, 0, 10));
-  f.push_back(choice("input.augment", "--augment", "Random changes of training images",
-                     &C::augment, {"none", "light", "full"}));
+  f.push_back(choice("input.augment", "--augment", "Random changes of training images", &C::augment,
+                     {"none", "light", "full"}));
 }
 
 void add_method_fields(std::vector<ConfigField>& f) {
@@ -90,13 +91,13 @@ void add_optimizer_fields(std::vector<ConfigField>& f) {
   f.push_back(choice("optimizer.name", "--optimizer", "Update rule", &C::optimizer,
                      {"adamw", "adam", "sgd"}));
   f.push_back(number("optimizer.lr", "--lr", "Learning rate", &C::lr, 0, 1e12));
-  f.push_back(number("optimizer.weight_decay", "--weight-decay", "Weight decay",
-                     &C::weight_decay, 0, 1e6));
+  f.push_back(
+      number("optimizer.weight_decay", "--weight-decay", "Weight decay", &C::weight_decay, 0, 1e6));
   f.push_back(number("optimizer.momentum", "--momentum", "Momentum of sgd", &C::momentum, 0, 1));
   f.push_back(other("optimizer.nesterov", "--nesterov", "Nesterov momentum of sgd", &C::nesterov));
   f.push_back(number("optimizer.beta1", "--beta1", "First decay of adam", &C::beta1, 0, 0.9999999));
-  f.push_back(number("optimizer.beta2", "--beta2", "Second decay of adam", &C::beta2, 0,
-                     0.9999999));
+  f.push_back(
+      number("optimizer.beta2", "--beta2", "Second decay of adam", &C::beta2, 0, 0.9999999));
   f.push_back(number("optimizer.eps", "--eps", "Added to adam's denominator", &C::eps, 0, 1));
   f.push_back(number("optimizer.clip_norm", "--clip-norm",
                      "Largest norm of the gradient; 0: not clipped", &C::clip_norm, 0, many));
@@ -114,16 +115,16 @@ void add_train_fields(std::vector<ConfigField>& f) {
                      &C::step_epochs, 1e-3, 1e6));
   f.push_back(number("schedule.step_factor", "--step-factor", "Factor of each step",
                      &C::step_factor, 0, 1));
-  f.push_back(number("train.epochs", "--epochs", "Passes over the training images", &C::epochs, 1,
-                     1e6));
+  f.push_back(
+      number("train.epochs", "--epochs", "Passes over the training images", &C::epochs, 1, 1e6));
   f.push_back(number("train.batch", "--batch", "Images per step", &C::batch, 1, 1e6));
   f.push_back(choice("train.order", "--order", "How images are drawn", &C::order,
                      {"shuffle", "replacement", "balanced"}));
   f.push_back(number("train.patience", "--patience",
                      "Stop after so many epochs without a better validation macro-F1; 0: never",
                      &C::patience, 0, 1e6));
-  f.push_back(number("train.seed", "--seed", "Number that fixes every random choice", &C::seed, 0,
-                     9e15));
+  f.push_back(
+      number("train.seed", "--seed", "Number that fixes every random choice", &C::seed, 0, 9e15));
   f.push_back(other("train.device", "--device", "cpu, cuda, cuda:1 or auto", &C::device));
 }
 

@@ -57,11 +57,11 @@ std::string toml_number(double value) {
 
 struct Writer {
   const TrainConfig& config;
-  std::string operator()(bool TrainConfig::* m) const { return config.*m ? "true" : "false"; }
-  std::string operator()(int64_t TrainConfig::* m) const { return std::to_string(config.*m); }
-  std::string operator()(double TrainConfig::* m) const { return toml_number(config.*m); }
-  std::string operator()(std::string TrainConfig::* m) const { return toml_text(config.*m); }
-  std::string operator()(std::vector<std::string> TrainConfig::* m) const {
+  std::string operator()(bool TrainConfig::*m) const { return config.*m ? "true" : "false"; }
+  std::string operator()(int64_t TrainConfig::*m) const { return std::to_string(config.*m); }
+  std::string operator()(double TrainConfig::*m) const { return toml_number(config.*m); }
+  std::string operator()(std::string TrainConfig::*m) const { return toml_text(config.*m); }
+  std::string operator()(std::vector<std::string> TrainConfig::*m) const {
     std::string out = "[";
     for (const std::string& item : config.*m) out += (out == "[" ? "" : ", ") + toml_text(item);
     return out + "]";

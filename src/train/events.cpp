@@ -71,8 +71,8 @@ uint32_t crc32c(const std::string& bytes) {
 EventWriter::EventWriter(const std::string& folder) {
   const auto seconds = static_cast<int64_t>(now());
   for (int k = 0; k < 10000 && fd_ < 0; ++k) {
-    path_ = folder + "/events.out.tfevents." + std::to_string(seconds) + ".cyto." +
-            std::to_string(k);
+    path_ =
+        folder + "/events.out.tfevents." + std::to_string(seconds) + ".cyto." + std::to_string(k);
     fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0644);
     if (fd_ < 0 && errno != EEXIST) fail(path_, errno);
   }
@@ -84,8 +84,7 @@ EventWriter::~EventWriter() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void EventWriter::scalars(int64_t step,
-                          const std::vector<std::pair<std::string, double>>& values) {
+void EventWriter::scalars(int64_t step, const std::vector<std::pair<std::string, double>>& values) {
   // Summary { repeated Value value = 1; }  Value { string tag = 1; float simple_value = 2; }
   std::string summary;
   for (const auto& [tag, value] : values) {

@@ -19,13 +19,13 @@ FileError run_error(const char* id, const std::string& path, const std::string& 
 }
 
 [[noreturn]] void rethrow(const std::string& path, const std::error_code& error) {
-  const char* id = error == std::errc::permission_denied || error == std::errc::read_only_file_system
-                       ? "file.permission"
-                   : error == std::errc::too_many_symbolic_link_levels ||
-                           error == std::errc::filename_too_long
-                       ? "paths"
-                   : error == std::errc::no_space_on_device ? "disk.full"
-                                                            : "file.io";
+  const char* id =
+      error == std::errc::permission_denied || error == std::errc::read_only_file_system
+          ? "file.permission"
+      : error == std::errc::too_many_symbolic_link_levels || error == std::errc::filename_too_long
+          ? "paths"
+      : error == std::errc::no_space_on_device ? "disk.full"
+                                               : "file.io";
   throw run_error(id, path, error.message(), "");
 }
 
@@ -37,9 +37,9 @@ bool is_ours(const std::string& path) {
 
 bool is_run_file(const std::string& name) {
   static const std::vector<std::string> names = {
-      "config.toml",   "splits.csv", "samples.csv", "environment.json", "metrics.csv",
-      "metrics.jsonl", "run.lock",   "DONE",        "checkpoints",      "report",
-      "embeddings.csv", "embeddings.h5ad"};
+      "config.toml", "splits.csv",    "samples.csv",    "environment.json",
+      "metrics.csv", "metrics.jsonl", "run.lock",       "DONE",
+      "checkpoints", "report",        "embeddings.csv", "embeddings.h5ad"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          name.starts_with("events.out.tfevents.") || name.starts_with("diverged");
 }
@@ -68,8 +68,7 @@ bool is_empty_of_results(const std::string& path) {
 void require_run(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (error && error != std::errc::no_such_file_or_directory &&
-      error != std::errc::not_a_directory)
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
     rethrow(path, error);
   if (!fs::exists(status)) throw run_error("run.missing", path, "no such run folder", "");
   if (!is_ours(path))
@@ -140,8 +139,8 @@ std::vector<int64_t> CheckpointStore::steps() const {
     const std::string name = entry.path().filename().string();
     constexpr std::string_view prefix = "step-", suffix = ".safetensors";
     if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
-    const auto step = parse_int(std::string_view(name).substr(
-        prefix.size(), name.size() - prefix.size() - suffix.size()));
+    const auto step = parse_int(
+        std::string_view(name).substr(prefix.size(), name.size() - prefix.size() - suffix.size()));
     if (step) out.push_back(*step);
   }
   std::sort(out.begin(), out.end());

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cytograd/data/dataset.h"
+#include "cytograd/data/loader.h"
+#include "cytograd/data/scan.h"
+#include "cytograd/data/split.h"
+#include "cytograd/models/image_model.h"
+#include "cytograd/train/config.h"
+
+/// @file
+/// From a configuration to data, and from a run folder to a model.
+
+namespace cytograd {
+
+using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
+
+/// Data of a run: read, scanned, split.
+struct Task {
+  Dataset scanned;    ///< everything found
+  ScanReport report;  ///< of `scanned`
+  Dataset dataset;    ///< what is used
+  std::vector<std::string> hashes;  ///< content hash per sample of `dataset`
+  std::vector<Split> folds;         ///< of `dataset`
+  Split split;                      ///< the fold of this run
+};
+
+/// Reads and scans the data sets without splitting them. @throws DataError with all faults counted
+Task load_data(const TrainConfig& config, const ProgressCallback& progress = {});
+/// The same, split by `config`; leaks between parts are errors (csv.leak).
+Task load_task(const TrainConfig& config, const ProgressCallback& progress = {});
+DatasetOptions dataset_options(const TrainConfig& config, const std::string& path);
+/// Training samples per class and domain: [class][domain].
+std::vector<std::vector<int64_t>> class_counts(const Dataset& dataset,
+                                               const std::vector<int64_t>& indices);
+
+/// How images become input for this model.
+Preprocess preprocess_of(const TrainConfig& config, const models::ImageModel& model);
+std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t classes,
+                                             bool initialize);
+
+/// A model as a checkpoint holds it, in evaluation mode, with averaged weights where the run keeps
+/// them.
+struct TrainedModel {
+  TrainConfig config;
+  std::vector<std::string> classes;
+  std::string data_hash;
+  Preprocess preprocess;
+  std::unique_ptr<models::ImageModel> model;
+  std::string file;   ///< the checkpoint
+  int64_t epoch = 0;  ///< finished epochs
+};
+/// @param which "best" or "last"; a run without a best checkpoint (no validation part) has its last
+/// @throws FileError run.missing, run.checkpoint; DataError for a damaged checkpoint
+TrainedModel load_trained(const std::string& run, const std::string& which = "best");
+
+/// Outputs of a model for samples of a data set.
+struct Predictions {
+  std::vector<int64_t> indices;       ///< into the data set, as asked
+  std::vector<int64_t> labels;        ///< the data set's labels
+  std::vector<int64_t> predicted;     ///< class of the largest probability, the first of equals
+  std::vector<double> probabilities;  ///< [N, classes]
+  std::vector<float> embeddings;      ///< [N, width] if asked for
+  int64_t classes = 0, width = 0;
+
+  double probability(size_t i, int64_t c) const {
+    return probabilities[i * static_cast<size_t>(classes) + static_cast<size_t>(c)];
+  }
+  double confidence(size_t i) const { return probability(i, predicted[i]); }
+};
+/// Runs the model without recording. The model must be in evaluation mode.
+Predictions predict(const models::ImageModel& model, const Dataset& dataset,
+                    const std::vector<int64_t>& indices, const LoaderOptions& options,
+                    bool keep_embeddings = false, const ProgressCallback& progress = {});
+
+/// Renumbers the labels of `dataset` to the model's classes by name.
+/// @throws DataError class.unknown if it has classes that the model does not know, unless `drop`,
+/// which leaves those samples out and returns their number
+int64_t map_classes(Dataset& dataset, const std::vector<std::string>& classes, bool drop,
+                    const std::string& path);
+
+}  // namespace cytograd

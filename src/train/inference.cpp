@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/error.h"
+#include "cytograd/nn/state_dict.h"
+#include "cytograd/train/checkpoint.h"
+#include "cytograd/train/task.h"
+
+namespace cytograd {
+namespace {
+
+// Softmax in double, so that probabilities of a row sum to 1 to rounding of doubles.
+void softmax_row(const float* logits, int64_t classes, double* out) {
+  const double top = *std::max_element(logits, logits + classes);
+  double sum = 0;
+  for (int64_t c = 0; c < classes; ++c) sum += out[c] = std::exp(logits[c] - top);
+  for (int64_t c = 0; c < classes; ++c) out[c] /= sum;
+}
+
+void require_finite(const std::vector<float>& values, const Dataset& dataset, const Batch& batch,
+                    int64_t width) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i])) {
+      const auto n = static_cast<size_t>(batch.indices[i / static_cast<size_t>(width)]);
+      throw DataError(Fault{"model.nan", dataset.samples[n].path, "",
+                            "the model's output is not a finite number", "finite weights",
+                            "the checkpoint or the image is not usable"});
+    }
+}
+
+}  // namespace
+
+TrainedModel load_trained(const std::string& run, const std::string& which) {
+  require_run(run);
+  ResolvedConfig resolved;
+  apply_config_file(resolved, run + "/config.toml");
+  const CheckpointStore store(run);
+  TrainedModel out;
+  out.config = resolved.config;
+  out.file = store.resolve(which == "best" && !store.has("best") ? "last" : which);
+  Checkpoint checkpoint = read_checkpoint(out.file);
+  out.classes = checkpoint.classes;
+  out.data_hash = checkpoint.data_hash;
+  out.epoch = checkpoint.progress.epoch;
+  out.model = model_of(out.config, static_cast<int64_t>(out.classes.size()), false);
+  nn::NamedTensors weights = checkpoint.part("");
+  // Averaged weights replace the parameters; running statistics are those of the model.
+  for (auto& [name, tensor] : weights)
+    if (const auto averaged = checkpoint.tensors.find("ema/" + name);
+        averaged != checkpoint.tensors.end())
+      tensor = averaged->second;
+  nn::LoadOptions options;
+  options.file = out.file;
+  nn::load_state_dict(*out.model, nn::from_torch_layout(weights), options);
+  out.model->eval();
+  out.preprocess = preprocess_of(out.config, *out.model);
+  return out;
+}
+
+Predictions predict(const models::ImageModel& model, const Dataset& dataset,
+                    const std::vector<int64_t>& indices, const LoaderOptions& options,
+                    bool keep_embeddings, const ProgressCallback& progress) {
+  check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
+  const NoGrad no_grad;
+  Predictions out;
+  if (indices.empty()) return out;
+  Loader loader(dataset, indices, options);
+  for (Batch batch; loader.next(batch);) {
+    const Tensor embeddings = model.embed(batch.images);
+    const Tensor logits = model.classify(embeddings);
+    out.classes = logits.size(1);
+    out.width = embeddings.size(1);
+    const std::vector<float> values = logits.to_vector<float>();
+    require_finite(values, dataset, batch, out.classes);
+    for (size_t i = 0; i < batch.indices.size(); ++i) {
+      std::vector<double> row(static_cast<size_t>(out.classes));
+      softmax_row(values.data() + i * row.size(), out.classes, row.data());
+      out.indices.push_back(batch.indices[i]);
+      out.labels.push_back(dataset.samples[static_cast<size_t>(batch.indices[i])].label);
+      out.predicted.push_back(std::max_element(row.begin(), row.end()) - row.begin());
+      out.probabilities.insert(out.probabilities.end(), row.begin(), row.end());
+    }
+    if (keep_embeddings) {
+      const std::vector<float> e = embeddings.to_vector<float>();
+      out.embeddings.insert(out.embeddings.end(), e.begin(), e.end());
+    }
+    if (progress)
+      progress(static_cast<int64_t>(out.indices.size()), static_cast<int64_t>(indices.size()));
+  }
+  return out;
+}
+
+}  // namespace cytograd

@@ -1,0 +1,149 @@
+#include "cytograd/train/task.h"
+
+#include <algorithm>
+
+#include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
+#include "cytograd/models/registry.h"
+
+namespace cytograd {
+
+DatasetOptions dataset_options(const TrainConfig& config, const std::string& path) {
+  DatasetOptions out;
+  out.path = path;
+  out.preset = config.preset;
+  out.labels = config.labels;
+  out.multi_label = config.multi_label;
+  out.objects = config.objects;
+  out.harmonise = config.harmonise;
+  out.strict = config.strict;
+  return out;
+}
+
+Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
+  if (config.data.empty())
+    throw ConfigError("no data set given; pass --data FOLDER [cli]");
+  std::vector<DatasetOptions> options;
+  for (const std::string& path : config.data) options.push_back(dataset_options(config, path));
+  Task out;
+  out.scanned = load_datasets(options);
+  ScanOptions scan_options;
+  scan_options.on_bad_image =
+      config.on_bad_image == "skip" ? BadImagePolicy::skip : BadImagePolicy::error;
+  scan_options.max_bad = config.max_bad;
+  scan_options.max_pixels = config.max_pixels;
+  scan_options.strict = config.strict;
+  scan_options.progress = progress;
+  out.report = scan(out.scanned, scan_options);
+  out.dataset = out.scanned;
+  apply_scan(out.dataset, out.report, scan_options);
+  for (size_t i = 0; i < out.report.samples.size(); ++i)
+    if (out.report.samples[i].used) out.hashes.push_back(out.report.samples[i].hash);
+  return out;
+}
+
+Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
+  Task out = load_data(config, progress);
+  if (!config.splits.empty()) {
+    out.folds = read_splits(config.splits, out.dataset);
+  } else {
+    SplitOptions options;
+    options.folds = config.folds;
+    options.test = config.test_fraction;
+    options.val = config.val_fraction;
+    options.seed = static_cast<uint64_t>(config.seed);
+    out.folds = make_splits(out.dataset, options);
+  }
+  if (config.fold >= static_cast<int64_t>(out.folds.size()))
+    throw ConfigError(Fault{"cfg", config.splits, "", "no fold " + std::to_string(config.fold),
+                            "a fold below " + std::to_string(out.folds.size()), ""});
+  out.split = out.folds[static_cast<size_t>(config.fold)];
+  if (out.split.train.empty())
+    throw DataError(Fault{"fold.empty", "", "", "no sample is left to train on",
+                          "at least one", "choose smaller test and validation parts"});
+  const std::vector<Fault> leaks = find_leaks(out.dataset, out.split, out.hashes);
+  if (!leaks.empty()) {
+    Fault first = leaks.front();
+    if (leaks.size() > 1) first.found += " (and " + std::to_string(leaks.size() - 1) + " more)";
+    throw DataError(first);
+  }
+  return out;
+}
+
+std::vector<std::vector<int64_t>> class_counts(const Dataset& dataset,
+                                               const std::vector<int64_t>& indices) {
+  std::vector<std::vector<int64_t>> out(dataset.classes.size(),
+                                        std::vector<int64_t>(dataset.domains.size()));
+  for (const int64_t i : indices) {
+    const Sample& s = dataset.samples[static_cast<size_t>(i)];
+    ++out[static_cast<size_t>(s.label)][static_cast<size_t>(s.domain)];
+  }
+  return out;
+}
+
+std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t classes,
+                                             bool initialize) {
+  const std::vector<std::string> names = models::model_names();
+  if (std::find(names.begin(), names.end(), config.model) == names.end()) {
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    const std::string near = nearest_name(config.model, names);
+    throw ConfigError(Fault{"cfg", "", "", "model.name is \"" + config.model + "\"",
+                            "one of " + all, near.empty() ? "" : "did you mean " + near + "?"});
+  }
+  models::ModelOptions options;
+  options.classes = classes;
+  options.embedding = config.embedding;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.initialize = initialize;
+  return models::make_model(config.model, options);
+}
+
+Preprocess preprocess_of(const TrainConfig& config, const models::ImageModel& model) {
+  Preprocess out;
+  out.size = config.image_size;
+  out.fit = config.fit == "pad" ? Fit::pad : config.fit == "crop" ? Fit::crop : Fit::stretch;
+  out.field_um = config.field_um;
+  out.box_margin = config.box_margin;
+  for (size_t c = 0; c < 3; ++c) {
+    out.mean[c] = static_cast<float>(model.input_mean[c]);
+    out.std[c] = static_cast<float>(model.input_std[c]);
+  }
+  return out;
+}
+
+int64_t map_classes(Dataset& dataset, const std::vector<std::string>& classes, bool drop,
+                    const std::string& path) {
+  std::vector<int64_t> to(dataset.classes.size(), -1);
+  for (size_t c = 0; c < dataset.classes.size(); ++c) {
+    const auto found =
+        std::find(classes.begin(), classes.end(), escape_control(dataset.classes[c]));
+    if (found != classes.end()) to[c] = found - classes.begin();
+  }
+  std::vector<bool> keep(dataset.samples.size(), true);
+  std::string unknown;
+  int64_t dropped = 0;
+  for (size_t i = 0; i < dataset.samples.size(); ++i) {
+    Sample& s = dataset.samples[i];
+    const std::string& name = dataset.classes[static_cast<size_t>(s.label)];
+    const int64_t label = to[static_cast<size_t>(s.label)];
+    if (label < 0) {
+      keep[i] = false;
+      ++dropped;
+      if ((", " + unknown + ",").find(", " + name + ",") == std::string::npos)
+        unknown += (unknown.empty() ? "" : ", ") + name;
+    }
+    s.label = std::max<int64_t>(label, 0);
+  }
+  if (dropped > 0 && !drop)
+    throw DataError(Fault{"class.unknown", path, "",
+                          std::to_string(dropped) + " samples of classes the model does not know: " +
+                              unknown,
+                          "classes among those of the run",
+                          "pass --unknown-classes drop to leave them out"});
+  dataset.classes = classes;
+  keep_samples(dataset, keep);
+  return dropped;
+}
+
+}  // namespace cytograd
