@@ -35,9 +35,9 @@ std::vector<std::string> strings_of(const std::string& text, const std::string& 
 }  // namespace
 
 std::string Progress::json() const {
-  Json out = {{"epoch", epoch}, {"batch", batch},   {"step", step}, {"finished", finished},
-              {"seen", seen},   {"hits", hits},     {"sums", sums}, {"best", nullptr},
-              {"best_epoch", best_epoch}};
+  Json out = {{"epoch", epoch},       {"batch", batch},  {"step", step},
+              {"finished", finished}, {"seen", seen},    {"hits", hits},
+              {"sums", sums},         {"best", nullptr}, {"best_epoch", best_epoch}};
   if (best) out["best"] = *best;
   return out.dump();
 }
@@ -69,7 +69,8 @@ void Checkpoint::add(const std::string& prefix, const nn::NamedTensors& named) {
 nn::NamedTensors Checkpoint::part(const std::string& prefix) const {
   nn::NamedTensors out;
   for (const auto& [name, tensor] : tensors) {
-    const bool mine = prefix.empty() ? name.find('/') == std::string::npos : name.starts_with(prefix);
+    const bool mine =
+        prefix.empty() ? name.find('/') == std::string::npos : name.starts_with(prefix);
     if (mine) out.emplace_back(name.substr(prefix.size()), tensor);
   }
   return out;

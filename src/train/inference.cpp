@@ -61,11 +61,17 @@ TrainedModel load_trained(const std::string& run, const std::string& which) {
 Predictions predict(const models::ImageModel& model, const Dataset& dataset,
                     const std::vector<int64_t>& indices, const LoaderOptions& options,
                     bool keep_embeddings, const ProgressCallback& progress) {
+  if (indices.empty()) return {};
+  Loader loader(dataset, indices, options);
+  return predict(model, dataset, loader, keep_embeddings, progress);
+}
+
+Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loader& loader,
+                    bool keep_embeddings, const ProgressCallback& progress) {
   check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
   const NoGrad no_grad;
   Predictions out;
-  if (indices.empty()) return out;
-  Loader loader(dataset, indices, options);
+  loader.start_at(0);
   for (Batch batch; loader.next(batch);) {
     const Tensor embeddings = model.embed(batch.images);
     const Tensor logits = model.classify(embeddings);
@@ -85,8 +91,7 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset,
       const std::vector<float> e = embeddings.to_vector<float>();
       out.embeddings.insert(out.embeddings.end(), e.begin(), e.end());
     }
-    if (progress)
-      progress(static_cast<int64_t>(out.indices.size()), static_cast<int64_t>(indices.size()));
+    if (progress) progress(static_cast<int64_t>(out.indices.size()), loader.samples());
   }
   return out;
 }

@@ -21,8 +21,7 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
 }
 
 Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
-  if (config.data.empty())
-    throw ConfigError("no data set given; pass --data FOLDER [cli]");
+  if (config.data.empty()) throw ConfigError("no data set given; pass --data FOLDER [cli]");
   std::vector<DatasetOptions> options;
   for (const std::string& path : config.data) options.push_back(dataset_options(config, path));
   Task out;
@@ -59,8 +58,8 @@ Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
                             "a fold below " + std::to_string(out.folds.size()), ""});
   out.split = out.folds[static_cast<size_t>(config.fold)];
   if (out.split.train.empty())
-    throw DataError(Fault{"fold.empty", "", "", "no sample is left to train on",
-                          "at least one", "choose smaller test and validation parts"});
+    throw DataError(Fault{"fold.empty", "", "", "no sample is left to train on", "at least one",
+                          "choose smaller test and validation parts"});
   const std::vector<Fault> leaks = find_leaks(out.dataset, out.split, out.hashes);
   if (!leaks.empty()) {
     Fault first = leaks.front();
@@ -136,11 +135,10 @@ int64_t map_classes(Dataset& dataset, const std::vector<std::string>& classes, b
     s.label = std::max<int64_t>(label, 0);
   }
   if (dropped > 0 && !drop)
-    throw DataError(Fault{"class.unknown", path, "",
-                          std::to_string(dropped) + " samples of classes the model does not know: " +
-                              unknown,
-                          "classes among those of the run",
-                          "pass --unknown-classes drop to leave them out"});
+    throw DataError(
+        Fault{"class.unknown", path, "",
+              std::to_string(dropped) + " samples of classes the model does not know: " + unknown,
+              "classes among those of the run", "pass --unknown-classes drop to leave them out"});
   dataset.classes = classes;
   keep_samples(dataset, keep);
   return dropped;

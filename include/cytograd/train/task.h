@@ -22,9 +22,9 @@ using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
 
 /// Data of a run: read, scanned, split.
 struct Task {
-  Dataset scanned;    ///< everything found
-  ScanReport report;  ///< of `scanned`
-  Dataset dataset;    ///< what is used
+  Dataset scanned;                  ///< everything found
+  ScanReport report;                ///< of `scanned`
+  Dataset dataset;                  ///< what is used
   std::vector<std::string> hashes;  ///< content hash per sample of `dataset`
   std::vector<Split> folds;         ///< of `dataset`
   Split split;                      ///< the fold of this run
@@ -76,6 +76,9 @@ struct Predictions {
 /// Runs the model without recording. The model must be in evaluation mode.
 Predictions predict(const models::ImageModel& model, const Dataset& dataset,
                     const std::vector<int64_t>& indices, const LoaderOptions& options,
+                    bool keep_embeddings = false, const ProgressCallback& progress = {});
+/// The same over the first epoch of a loader that is kept, with its cache.
+Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loader& loader,
                     bool keep_embeddings = false, const ProgressCallback& progress = {});
 
 /// Renumbers the labels of `dataset` to the model's classes by name.

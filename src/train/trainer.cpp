@@ -1,0 +1,272 @@
+#include "cytograd/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/error.h"
+#include "cytograd/core/memory.h"
+#include "cytograd/core/random_scope.h"
+#include "cytograd/io/torch_file.h"
+#include "cytograd/nn/state_dict.h"
+#include "cytograd/ops/elementwise.h"
+#include "cytograd/optim/adam.h"
+#include "cytograd/optim/clip.h"
+#include "cytograd/optim/sgd.h"
+#include "cytograd/train/stop.h"
+#include "train/diverged.h"
+
+namespace cytograd {
+namespace {
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c,
+                                                 const nn::NamedTensors& parameters) {
+  if (c.optimizer == "sgd")
+    return std::make_unique<optim::Sgd>(
+        parameters, optim::SgdOptions{c.lr, c.momentum, c.weight_decay, c.nesterov});
+  const optim::AdamOptions options{
+      .lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps, .weight_decay = c.weight_decay};
+  if (c.optimizer == "adam") return std::make_unique<optim::Adam>(parameters, options);
+  return std::make_unique<optim::AdamW>(parameters, options);
+}
+
+optim::Schedule make_schedule(const TrainConfig& c, int64_t batches) {
+  const auto steps_of = [&](double epochs) {
+    return static_cast<int64_t>(std::llround(epochs * static_cast<double>(batches)));
+  };
+  const int64_t warm = steps_of(c.warmup_epochs);
+  optim::Schedule then = optim::constant();
+  if (c.schedule == "cosine")
+    then = optim::cosine(std::max<int64_t>(1, batches * c.epochs - warm),
+                         c.lr > 0 ? c.min_lr / c.lr : 0);
+  else if (c.schedule == "step")
+    then = optim::step_decay(std::max<int64_t>(1, steps_of(c.step_epochs)), c.step_factor);
+  return warm > 0 ? optim::warm_up(warm, then) : then;
+}
+
+Order order_of(const std::string& name) {
+  if (name == "replacement") return Order::replacement;
+  if (name == "balanced") return Order::balanced;
+  return Order::shuffle;
+}
+
+LoaderOptions loader_options(const TrainConfig& c, const models::ImageModel& model) {
+  LoaderOptions out;
+  out.batch_size = c.batch;
+  out.seed = static_cast<uint64_t>(c.seed);
+  out.preprocess = preprocess_of(c, model);
+  out.max_pixels = c.max_pixels;
+  return out;
+}
+
+int64_t count_hits(const Tensor& logits, const Tensor& labels) {
+  const std::vector<float> values = logits.to_vector<float>();
+  const std::vector<int64_t> truth = labels.to_vector<int64_t>();
+  const auto classes = static_cast<size_t>(logits.size(1));
+  int64_t hits = 0;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    const float* row = values.data() + i * classes;
+    hits += std::max_element(row, row + classes) - row == truth[i];
+  }
+  return hits;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, const Task& task) : config_(config), task_(task) {
+  const auto classes = static_cast<int64_t>(task.dataset.classes.size());
+  model_ = model_of(config, classes, true);
+  const MethodContext context{config_, classes, static_cast<int64_t>(task.dataset.domains.size()),
+                              model_->embedding_count(),
+                              class_counts(task.dataset, task.split.train)};
+  method_ = make_method(context);
+  optimizer_ = make_optimizer(config_, trained_parameters());
+  if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
+
+  LoaderOptions options = loader_options(config_, *model_);
+  const int64_t cache = config_.cache_mb << 20;
+  if (!task.split.val.empty()) {
+    options.cache_bytes = cache / 4;
+    val_ = std::make_unique<Loader>(task.dataset, task.split.val, options);
+  }
+  options.order = order_of(config_.order);
+  options.augmentation = Augmentation::named(config_.augment);
+  options.cache_bytes = cache;
+  // Batch statistics of a single image say nothing.
+  const auto n = static_cast<int64_t>(task.split.train.size());
+  options.drop_last = n > config_.batch && n % config_.batch == 1;
+  train_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
+  schedule_ = make_schedule(config_, train_->batches());
+}
+
+nn::NamedTensors Trainer::trained_parameters() const {
+  nn::NamedTensors out = model_->named_parameters();
+  for (auto& [name, tensor] : method_->parameters()) out.emplace_back("method/" + name, tensor);
+  return out;
+}
+
+std::vector<std::string> Trainer::load_weights(const std::string& path) {
+  nn::NamedTensors state;
+  for (auto& [name, tensor] : read_weights(path).tensors)
+    if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
+  const auto model_state = nn::to_torch_layout(model_->state_dict());
+  std::vector<std::string> notes;
+  // A classifier for other classes and an embedding of another length start anew.
+  const auto head = [](const std::string& name) {
+    return name.starts_with("fc.") || name.starts_with("classifier.") ||
+           name.starts_with("embedding.");
+  };
+  nn::NamedTensors fitting;
+  for (auto& [name, tensor] : state) {
+    const auto mine = std::find_if(model_state.begin(), model_state.end(),
+                                   [&](const auto& entry) { return entry.first == name; });
+    const bool absent = mine == model_state.end();
+    if (head(name) && (absent || mine->second.shape() != tensor.shape())) {
+      notes.push_back(name + " does not fit and starts from random values");
+      continue;
+    }
+    fitting.emplace_back(name, tensor);
+  }
+  nn::LoadOptions options;
+  options.file = path;
+  options.allow_missing = {"fc.*", "classifier.*", "embedding.*"};
+  const nn::LoadReport report =
+      nn::load_state_dict(*model_, nn::from_torch_layout(fitting), options);
+  for (const auto& [from, to] : report.renamed) notes.push_back(from + " was read as " + to);
+  if (ema_) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
+  return notes;
+}
+
+void Trainer::restore(const Checkpoint& c, const std::string& file) {
+  if (c.data_hash != task_.report.hash)
+    throw DataError(Fault{"change", file, "", "the data set has changed since this checkpoint",
+                          "data with hash " + c.data_hash + ", found " + task_.report.hash,
+                          "put the images back, or start a new run"});
+  nn::LoadOptions options;
+  options.file = file;
+  nn::load_state_dict(*model_, nn::from_torch_layout(c.part("")), options);
+  optimizer_->load_state_dict(c.part("optimizer/"));
+  if (ema_) ema_->load_state_dict(nn::from_torch_layout(c.part("ema/")));
+  TensorMap method_state;
+  for (const auto& [name, tensor] : c.part("method/")) method_state.emplace(name, tensor);
+  const NoGrad no_grad;
+  for (auto& [name, tensor] : method_->parameters())
+    if (const auto found = method_state.find(name); found != method_state.end())
+      tensor.copy_(found->second);
+  method_->load_state(method_state);
+  progress_ = c.progress;
+}
+
+double Trainer::learning_rate() const { return config_.lr * schedule_(progress_.step); }
+
+Trainer::Step Trainer::step(const Batch& batch) {
+  const RandomScope scope(static_cast<uint64_t>(config_.seed),
+                          static_cast<uint64_t>(progress_.step));
+  model_->train();
+  optimizer_->zero_grad();
+  ModelOutput output;
+  output.embeddings = model_->embed(batch.images);
+  output.logits = model_->classify(output.embeddings);
+  Tensor total;
+  std::vector<std::pair<std::string, double>> values;
+  for (const LossTerm& term : method_->loss(batch, output)) {
+    const Tensor weighted = term.weight == 1 ? term.value : mul(term.value, term.weight);
+    total = total.defined() ? add(total, weighted) : weighted;
+    values.emplace_back(term.name, term.value.item());
+  }
+  Step out;
+  out.loss = total.item();
+  if (!std::isfinite(out.loss)) diverged(batch, values, NAN);
+  total.backward();
+  const nn::NamedTensors parameters = trained_parameters();
+  out.grad_norm = config_.clip_norm > 0 ? optim::clip_grad_norm(parameters, config_.clip_norm)
+                                        : optim::grad_norm(parameters);
+  if (!std::isfinite(out.grad_norm)) diverged(batch, values, out.grad_norm);
+  optimizer_->set_lr(learning_rate());
+  optimizer_->step();
+  if (ema_) ema_->update();
+  ++progress_.step;
+  method_->after_step(progress_.step);
+
+  const auto n = static_cast<double>(batch.size());
+  progress_.sums["loss"] += out.loss * n;
+  for (const auto& [name, value] : values) progress_.sums["loss_" + name] += value * n;
+  progress_.seen += batch.size();
+  progress_.hits += count_hits(output.logits, batch.labels);
+  return out;
+}
+
+void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::string, double>>& terms,
+                       double grad_norm) {
+  DivergedStep report;
+  report.batch = &batch;
+  report.dataset = &task_.dataset;
+  report.terms = terms;
+  report.lr = learning_rate();
+  report.grad_norm = grad_norm;
+  report.epoch = progress_.epoch + 1;
+  report.step = progress_.step + 1;
+  report.layer = first_non_finite(*model_, batch);
+  report.folder = folder_ ? folder_->path() : "";
+  throw_diverged(report);
+}
+
+void Trainer::train_epoch(const TrainHooks& hooks) {
+  method_->begin_epoch(progress_.epoch);
+  train_->start_at(progress_.epoch, progress_.batch);
+  const int64_t batches = train_->batches();
+  for (Batch batch; progress_.batch < batches && train_->next(batch);) {
+    const double lr = learning_rate();
+    const Step done = step(batch);
+    ++progress_.batch;
+    if (hooks.step)
+      hooks.step({progress_.epoch, progress_.batch, batches, progress_.step, total_steps(),
+                  done.loss, lr});
+    if (progress_.batch < batches) stop_if_asked();
+  }
+}
+
+void Trainer::stop_if_asked() {
+  if (stop_signal() == 0) return;
+  save(false);
+  throw_if_stopped("wrote " + CheckpointStore(folder_->path()).path_of(progress_.step) +
+                   "; go on with `cyto train --resume " + folder_->path() + "`");
+}
+
+void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
+  folder_ = &folder;
+  csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
+                                   progress_.epoch > 0 ? progress_.epoch + 1 : 0);
+  jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);
+  events_ = std::make_unique<EventWriter>(folder.path());
+  // A run can be resumed from its first moment on.
+  if (progress_.step == 0 && progress_.batch == 0) save(false);
+  while (!progress_.finished) {
+    train_epoch(hooks);
+    finish_epoch(hooks);
+    if (!progress_.finished) stop_if_asked();
+  }
+}
+
+StepCost Trainer::measure() {
+  StepCost out;
+  reset_peak_memory();
+  train_->start_at(0);
+  for (int i = 0; i < 2; ++i) {
+    Batch batch;
+    if (!train_->next(batch)) {
+      train_->start_at(0);
+      if (!train_->next(batch)) break;
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    step(batch);
+    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  out.peak_bytes = static_cast<double>(memory_stats().peak);
+  for (const auto& [name, tensor] : checkpoint().tensors)
+    out.state_bytes += static_cast<double>(tensor.bytes());
+  return out;
+}
+
+}  // namespace cytograd

@@ -1,0 +1,144 @@
+#include <cmath>
+#include <limits>
+
+#include "cytograd/core/error.h"
+#include "cytograd/io/csv.h"
+#include "cytograd/io/text.h"
+#include "cytograd/nn/state_dict.h"
+#include "cytograd/train/metrics.h"
+#include "cytograd/train/stop.h"
+#include "cytograd/train/trainer.h"
+
+namespace cytograd {
+namespace {
+
+constexpr double absent = std::numeric_limits<double>::quiet_NaN();
+
+double mean_log_loss(const Predictions& p) {
+  double sum = 0;
+  for (size_t i = 0; i < p.indices.size(); ++i)
+    sum -= std::log(std::max(p.probability(i, p.labels[i]), 1e-300));
+  return sum / static_cast<double>(p.indices.size());
+}
+
+// Averaged weights take the model's place for a scope, also when validation throws.
+class UseAverages {
+ public:
+  explicit UseAverages(const optim::Ema* ema) : ema_(ema) {
+    if (ema_) ema_->swap();
+  }
+  ~UseAverages() {
+    if (ema_) ema_->swap();
+  }
+  UseAverages(const UseAverages&) = delete;
+  UseAverages& operator=(const UseAverages&) = delete;
+
+ private:
+  const optim::Ema* ema_;
+};
+
+}  // namespace
+
+void Trainer::validate(EpochInfo& info) {
+  Predictions p;
+  if (val_) {
+    const UseAverages averages(ema_.get());
+    model_->eval();
+    // A stop is seen after each batch; the epoch's training is kept and validation runs again.
+    p = predict(*model_, task_.dataset, *val_, false,
+                [](int64_t, int64_t) { throw_if_stopped(""); });
+  }
+  double loss = absent, accuracy = absent, f1 = absent;
+  if (val_) {
+    Confusion confusion(p.classes);
+    for (size_t i = 0; i < p.indices.size(); ++i) confusion.add(p.labels[i], p.predicted[i]);
+    const Scores scores = scores_of(confusion);
+    loss = mean_log_loss(p);
+    accuracy = scores.accuracy.value_or(absent);
+    f1 = scores.f1_macro.value_or(absent);
+    info.best = std::isfinite(f1) && (!progress_.best || f1 > *progress_.best);
+    if (info.best) {
+      progress_.best = f1;
+      progress_.best_epoch = info.epoch;
+    }
+  }
+  info.values.emplace_back("val_loss", loss);
+  info.values.emplace_back("val_accuracy", accuracy);
+  info.values.emplace_back("val_f1_macro", f1);
+}
+
+void Trainer::finish_epoch(const TrainHooks& hooks) {
+  EpochInfo info;
+  info.epoch = progress_.epoch + 1;
+  info.epochs = config_.epochs;
+  const auto seen = static_cast<double>(progress_.seen);
+  info.values.emplace_back("step", static_cast<double>(progress_.step));
+  info.values.emplace_back("lr", config_.lr * schedule_(progress_.step - 1));
+  for (const auto& [name, sum] : progress_.sums) info.values.emplace_back(name, sum / seen);
+  info.values.emplace_back("train_accuracy", static_cast<double>(progress_.hits) / seen);
+  try {
+    validate(info);
+  } catch (const StopRequested&) {
+    stop_if_asked();
+  }
+  log(info);
+  progress_.epoch = info.epoch;
+  progress_.batch = 0;
+  progress_.sums.clear();
+  progress_.seen = progress_.hits = 0;
+  const bool tired =
+      config_.patience > 0 && progress_.epoch - progress_.best_epoch >= config_.patience;
+  progress_.finished = progress_.epoch >= config_.epochs || tired;
+  save(info.best);
+  if (hooks.epoch) hooks.epoch(info);
+}
+
+void Trainer::log(const EpochInfo& info) {
+  std::vector<std::string> names = {"epoch"}, values = {std::to_string(info.epoch)};
+  std::string json = "{\"epoch\":" + values[0];
+  std::vector<std::pair<std::string, double>> scalars;
+  for (const auto& [name, value] : info.values) {
+    const bool here = std::isfinite(value);
+    names.push_back(name);
+    values.push_back(here ? format_double(value) : "n/a");
+    json += ",\"" + name + "\":" + (here ? format_double(value) : "null");
+    if (here && name != "step") scalars.emplace_back(name, value);
+  }
+  const auto line = [](const std::vector<std::string>& fields) {
+    std::string text = csv_row(fields);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    return text;
+  };
+  if (csv_->lines() == 0) csv_->append(line(names));
+  csv_->append(line(values));
+  jsonl_->append(json + "}");
+  csv_->sync();
+  jsonl_->sync();
+  events_->scalars(progress_.step, scalars);
+}
+
+Checkpoint Trainer::checkpoint() const {
+  Checkpoint out;
+  out.progress = progress_;
+  out.classes = task_.dataset.classes;
+  out.data_hash = task_.report.hash;
+  out.add("", nn::to_torch_layout(model_->state_dict()));
+  out.add("optimizer/", optimizer_->state_dict());
+  if (ema_) out.add("ema/", nn::to_torch_layout(ema_->state_dict()));
+  out.add("method/", method_->parameters());
+  for (const auto& [name, tensor] : method_->state()) out.tensors["method/" + name] = tensor;
+  const auto triple = [](const std::vector<double>& v) {
+    return "[" + format_double(v[0]) + "," + format_double(v[1]) + "," + format_double(v[2]) + "]";
+  };
+  out.metadata["cytograd.mean"] = triple(model_->input_mean);
+  out.metadata["cytograd.std"] = triple(model_->input_std);
+  return out;
+}
+
+void Trainer::save(bool best) {
+  const CheckpointStore store(folder_->path());
+  write_checkpoint(store.path_of(progress_.step), checkpoint(), config_);
+  store.publish(progress_.step, best);
+}
+
+}  // namespace cytograd
