@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
@@ -60,6 +61,15 @@ LoaderOptions loader_options(const TrainConfig& c, const models::ImageModel& mod
   return out;
 }
 
+// Safetensors or PyTorch, told apart by content: the header of the former is JSON.
+TensorMap read_weights(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char head[9] = {};
+  file.read(head, sizeof head);
+  if (head[8] == '{') return read_safetensors(path).tensors;
+  return read_torch_file(path).tensors;
+}
+
 int64_t count_hits(const Tensor& logits, const Tensor& labels) {
   const std::vector<float> values = logits.to_vector<float>();
   const std::vector<int64_t> truth = labels.to_vector<int64_t>();
@@ -108,7 +118,7 @@ nn::NamedTensors Trainer::trained_parameters() const {
 
 std::vector<std::string> Trainer::load_weights(const std::string& path) {
   nn::NamedTensors state;
-  for (auto& [name, tensor] : read_weights(path).tensors)
+  for (auto& [name, tensor] : read_weights(path))
     if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
   const auto model_state = nn::to_torch_layout(model_->state_dict());
   std::vector<std::string> notes;
