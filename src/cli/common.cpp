@@ -74,6 +74,10 @@ void apply_common_options(const std::string& command, const CommonOptions& optio
     if (threads == 0 && value) threads = static_cast<int>(std::min<int64_t>(*value, 4096));
   }
   if (threads > 0) set_num_threads(threads);
+  check_device(options);
+}
+
+void check_device(const CommonOptions& options) {
   if (options.device == "auto" || options.device == "cpu") return;
   const Device device = parse_device(options.device);
   if (device.type == DeviceType::cuda)

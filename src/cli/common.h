@@ -60,6 +60,8 @@ void add_common_options(CLI::App& command, CommonOptions& options, unsigned set)
 
 /// Sets up console and threads from the common options. @throws ConfigError
 void apply_common_options(const std::string& command, const CommonOptions& options);
+/// @throws DeviceError gpu.none if this build or machine has no such device, ValueError for others
+void check_device(const CommonOptions& options);
 
 /// Makes `command` call `run(*options)`.
 template <class Options, class Run>

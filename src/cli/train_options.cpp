@@ -1,0 +1,104 @@
+#include "cli/train_options.h"
+
+#include <chrono>
+#include <mutex>
+
+namespace cytograd::cli {
+namespace {
+
+const char* group_of(const ConfigField& field) {
+  static const std::map<std::string, const char*> groups = {
+      {"data", "Data"},           {"split", "Split"},         {"model", "Model"},
+      {"input", "Input"},         {"method", "Method"},       {"optimizer", "Optimizer"},
+      {"schedule", "Learning rate"}, {"train", "Training"}};
+  return groups.at(field.key.substr(0, field.key.find('.')));
+}
+
+std::string help_of(const ConfigField& field) {
+  std::string out = field.help;
+  if (!field.choices.empty()) {
+    out += ":";
+    for (const std::string& c : field.choices) out += " " + c;
+  }
+  const std::string value = config_value_toml(TrainConfig{}, field);
+  if (value != "[]" && value != "\"\"" && value != "false") out += " [" + value + "]";
+  return out;
+}
+
+void apply_given(ResolvedConfig& out, const TrainOptions& options) {
+  for (const ConfigField& field : config_fields()) {
+    if (const auto flag = options.flags.find(field.option); flag != options.flags.end())
+      set_config(out, field, flag->second ? "true" : "false", field.option);
+    const auto given = options.given.find(field.option);
+    if (given == options.given.end()) continue;
+    std::string text;
+    for (const std::string& item : given->second) text += (text.empty() ? "" : "\n") + item;
+    set_config(out, field, text, field.option);
+  }
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainOptions& o) {
+  for (const ConfigField& field : config_fields()) {
+    CLI::Option* option = nullptr;
+    if (std::holds_alternative<bool TrainConfig::*>(field.member)) {
+      option = command.add_flag(
+          field.option + ",!--no-" + field.option.substr(2),
+          [&o, name = field.option](int64_t n) { o.flags[name] = n > 0; }, help_of(field));
+    } else {
+      option = command.add_option_function<std::vector<std::string>>(
+          field.option,
+          [&o, name = field.option](const std::vector<std::string>& v) { o.given[name] = v; },
+          help_of(field));
+      const bool list = std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
+      option->expected(1, list ? 1 << 20 : 1)->type_name(list ? "PATH ..." : "VALUE");
+    }
+    option->group(group_of(field));
+  }
+}
+
+ResolvedConfig resolve_config(const TrainOptions& options) {
+  ResolvedConfig out;
+  if (!options.config.empty()) apply_config_file(out, options.config);
+  apply_config_variables(out);
+  apply_given(out, options);
+  check_config(out.config);
+  return out;
+}
+
+TrainConfig stored_config(const std::string& run, const TrainOptions& options) {
+  ResolvedConfig stored;
+  apply_config_file(stored, run + "/config.toml");
+  ResolvedConfig wanted = stored;
+  if (!options.config.empty()) apply_config_file(wanted, options.config);
+  apply_given(wanted, options);
+  for (const ConfigField& field : config_fields()) {
+    const std::string a = config_value_toml(stored.config, field);
+    const std::string b = config_value_toml(wanted.config, field);
+    if (a != b)
+      throw ConfigError(Fault{"cfg", run + "/config.toml", "", field.key + " is " + a,
+                              b + " as given now",
+                              "a resumed run keeps its settings; start a new one with --output"});
+  }
+  return stored.config;
+}
+
+std::function<void(int64_t, int64_t)> counting(const std::string& what) {
+  using Clock = std::chrono::steady_clock;
+  struct State {
+    std::mutex mutex;
+    Clock::time_point shown;
+  };
+  auto state = std::make_shared<State>();
+  return [what, state](int64_t done, int64_t total) {
+    const std::lock_guard lock(state->mutex);
+    const auto now = Clock::now();
+    if (done < total && now - state->shown < std::chrono::milliseconds(100)) return;
+    state->shown = now;
+    console().status(done < total ? what + " " + std::to_string(done) + "/" + std::to_string(total)
+                                  : "");
+  };
+}
+
+}  // namespace cytograd::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/common.h"
+#include "cytograd/train/config.h"
+
+namespace cytograd::cli {
+
+/// Options of `cyto train` and `cyto config show`: one per setting.
+struct TrainOptions : CommonOptions {
+  std::string resume;                                    ///< a run folder, or "auto"
+  std::map<std::string, std::vector<std::string>> given;  ///< by option name
+  std::map<std::string, bool> flags;
+};
+
+void add_train_options(CLI::App& command, TrainOptions& options);
+/// Default, --config, CYTO_*, options, in this order. @throws ConfigError
+ResolvedConfig resolve_config(const TrainOptions& options);
+/// The stored settings of a run; options that are given must agree with them.
+/// @throws ConfigError naming the first that does not
+TrainConfig stored_config(const std::string& run, const TrainOptions& options);
+
+/// A callback that shows `what 120/690` on a terminal while images are read.
+std::function<void(int64_t, int64_t)> counting(const std::string& what);
+
+}  // namespace cytograd::cli
