@@ -42,9 +42,9 @@ Evaluation evaluate(const TrainedModel& trained, const Dataset& dataset,
 }
 
 std::string evaluation_json(const Evaluation& e, const std::vector<std::string>& classes) {
-  return scores_json(e.scores, e.confusion, classes, e.ece,
-                     "\"split\":" + json_text(e.role) +
-                         ",\"loss\":" + (e.loss ? format_double(*e.loss) : "null"));
+  return scores_json(
+      e.scores, e.confusion, classes, e.ece,
+      "\"split\":" + json_text(e.role) + ",\"loss\":" + (e.loss ? format_double(*e.loss) : "null"));
 }
 
 std::string evaluation_text(const Evaluation& e, const std::vector<std::string>& classes) {
@@ -93,8 +93,8 @@ std::vector<int64_t> part_of(const Split& split, const std::string& role) {
                                      : role == "val" ? split.val
                                                      : split.train;
   if (part.empty())
-    throw ConfigError(Fault{"cli", "", "", "the run has no " + role + " part",
-                            "another --split", ""});
+    throw ConfigError(
+        Fault{"cli", "", "", "the run has no " + role + " part", "another --split", ""});
   return part;
 }
 
@@ -124,7 +124,8 @@ ChosenData choose_data(const std::string& run, const TrainedModel& trained,
                                                : "train";
     if (out.role != "all") out.indices = part_of(out.task.split, out.role);
   } else if (out.role != "auto" && out.role != "all") {
-    throw ConfigError(Fault{"cli", "", "", "--split " + out.role + " with other data than the run's",
+    throw ConfigError(Fault{"cli", "", "",
+                            "--split " + out.role + " with other data than the run's",
                             "--split all", "the split belongs to the data of the run"});
   } else {
     out.role = "all";

@@ -67,8 +67,7 @@ class Narrator {
 };
 
 void say_data(const Task& task) {
-  const ClassTable table =
-      class_table(task.dataset, task.split.roles(task.dataset.size()));
+  const ClassTable table = class_table(task.dataset, task.split.roles(task.dataset.size()));
   std::string text = table.text();
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -89,7 +88,8 @@ void require_device(const TrainConfig& config) {
 
 double checkpoint_bytes(const models::ImageModel& model, const TrainConfig& config) {
   double bytes = 0;
-  for (const auto& [name, tensor] : model.state_dict()) bytes += static_cast<double>(tensor.bytes());
+  for (const auto& [name, tensor] : model.state_dict())
+    bytes += static_cast<double>(tensor.bytes());
   const double copies = 1 + (config.optimizer == "sgd" ? 1 : 2) + (config.ema > 0 ? 1 : 0);
   return bytes * copies;
 }
@@ -98,9 +98,9 @@ double checkpoint_bytes(const models::ImageModel& model, const TrainConfig& conf
 void require_disk(const std::string& path, double checkpoint) {
   const double needed = 4 * checkpoint, free = free_disk(path);
   if (free > 0 && needed > free)
-    throw FileError(Fault{"disk.full", path, "",
-                          human_bytes(free) + " are free",
-                          human_bytes(needed) + " for four checkpoints", "choose another --output"});
+    throw FileError(Fault{"disk.full", path, "", human_bytes(free) + " are free",
+                          human_bytes(needed) + " for four checkpoints",
+                          "choose another --output"});
 }
 
 void dry_run(const TrainConfig& config) {
@@ -111,7 +111,8 @@ void dry_run(const TrainConfig& config) {
     for (const std::string& note : trainer.load_weights(config.weights)) console().note(note);
   const StepCost cost = trainer.measure();
   const auto batches = static_cast<double>(trainer.batches_per_epoch());
-  const double epoch = cost.seconds * batches, images = static_cast<double>(task.split.train.size());
+  const double epoch = cost.seconds * batches,
+               images = static_cast<double>(task.split.train.size());
   const double all = epoch * static_cast<double>(config.epochs);
   const auto parameters = trainer.model().parameter_count();
   if (console().json()) {
@@ -144,8 +145,7 @@ void finish(const RunFolder& folder, const TrainConfig& config, const Task& task
   const std::string role = !task.split.test.empty()  ? "test"
                            : !task.split.val.empty() ? "val"
                                                      : "train";
-  const Evaluation evaluation =
-      evaluate(trained, task.dataset, part_of(task.split, role), role);
+  const Evaluation evaluation = evaluate(trained, task.dataset, part_of(task.split, role), role);
   const std::string page = write_run_report(folder.path(), trained, task, evaluation);
   folder.mark_done(evaluation_json(evaluation, trained.classes) + "\n");
   if (console().json())

@@ -7,10 +7,14 @@ namespace cytograd::cli {
 namespace {
 
 const char* group_of(const ConfigField& field) {
-  static const std::map<std::string, const char*> groups = {
-      {"data", "Data"},           {"split", "Split"},         {"model", "Model"},
-      {"input", "Input"},         {"method", "Method"},       {"optimizer", "Optimizer"},
-      {"schedule", "Learning rate"}, {"train", "Training"}};
+  static const std::map<std::string, const char*> groups = {{"data", "Data"},
+                                                            {"split", "Split"},
+                                                            {"model", "Model"},
+                                                            {"input", "Input"},
+                                                            {"method", "Method"},
+                                                            {"optimizer", "Optimizer"},
+                                                            {"schedule", "Learning rate"},
+                                                            {"train", "Training"}};
   return groups.at(field.key.substr(0, field.key.find('.')));
 }
 
@@ -51,7 +55,8 @@ void add_train_options(CLI::App& command, TrainOptions& o) {
           field.option,
           [&o, name = field.option](const std::vector<std::string>& v) { o.given[name] = v; },
           help_of(field));
-      const bool list = std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
+      const bool list =
+          std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
       option->expected(1, list ? 1 << 20 : 1)->type_name(list ? "PATH ..." : "VALUE");
     }
     option->group(group_of(field));

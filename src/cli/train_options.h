@@ -11,7 +11,7 @@ namespace cytograd::cli {
 
 /// Options of `cyto train` and `cyto config show`: one per setting.
 struct TrainOptions : CommonOptions {
-  std::string resume;                                    ///< a run folder, or "auto"
+  std::string resume;                                     ///< a run folder, or "auto"
   std::map<std::string, std::vector<std::string>> given;  ///< by option name
   std::map<std::string, bool> flags;
 };

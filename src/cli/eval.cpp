@@ -1,0 +1,66 @@
+#include "cli/session.h"
+#include "cytograd/io/file.h"
+
+namespace cytograd::cli {
+namespace {
+
+struct Options : CommonOptions {
+  std::string run, checkpoint = "best";
+  DataChoice data;
+};
+
+void add_run_options(CLI::App& command, Options& o) {
+  command.add_option("--run", o.run, "Run folder")->required();
+  command.add_option("--checkpoint", o.checkpoint, "best or last")
+      ->check(CLI::IsMember({"best", "last"}))
+      ->capture_default_str();
+}
+
+void run_eval(Options& o) {
+  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const ChosenData data = choose_data(o.run, trained, o.data);
+  const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
+  const std::string json = evaluation_json(evaluation, trained.classes) + "\n";
+  console().out(o.json ? json : evaluation_text(evaluation, trained.classes));
+  if (!o.output.empty()) write_file_atomically(o.output, json);
+  say_next(o.output.empty() ? std::vector<std::string>{} : std::vector<std::string>{o.output},
+           data.same ? "cyto report --run " + o.run : "cyto predict --run " + o.run + " IMAGE");
+}
+
+void run_report(Options& o) {
+  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const ChosenData data = choose_data(o.run, trained, o.data);
+  const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
+  const std::string page = write_run_report(o.run, trained, data.task, evaluation);
+  if (o.json) console().out("{\"report\":" + json_text(page) + "}\n");
+  say_next({page, o.run + "/report/predictions.csv", o.run + "/report/classes.csv"},
+           "open " + page + " in a browser");
+}
+
+void add_eval_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      add_command(app, "eval", "Score a run on labelled images",
+                  "cyto eval --run runs/a                        its held-back part\n"
+                  "cyto eval --run runs/a --data other/ --json   other data, as JSON\n");
+  add_run_options(*command, *options);
+  add_data_choice(*command, options->data);
+  add_common_options(*command, *options, with_output | with_device);
+  run_command(*command, options, run_eval);
+}
+
+void add_report_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(app, "report", "Write a run's report page again",
+                                  "cyto report --run runs/a   writes runs/a/report/index.html\n");
+  add_run_options(*command, *options);
+  add_data_choice(*command, options->data);
+  add_common_options(*command, *options, with_device);
+  run_command(*command, options, run_report);
+}
+
+const Command registered_eval{20, add_eval_command};
+const Command registered_report{50, add_report_command};
+
+}  // namespace
+}  // namespace cytograd::cli

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/session.h"
+#include "cli/train_options.h"
+#include "cytograd/io/csv.h"
+#include "cytograd/io/file.h"
+#include "cytograd/io/text.h"
+
+namespace cytograd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options : CommonOptions {
+  std::string run, checkpoint = "best";
+  std::vector<std::string> paths;
+  bool csv = false;
+};
+
+bool is_image_name(const std::string& path) {
+  const std::string extension = to_lower_ascii(fs::path(path).extension().string());
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
+         extension == ".tif" || extension == ".tiff" || extension == ".bmp" ||
+         extension == ".pgm" || extension == ".ppm";
+}
+
+// Files as given; of folders, the images below them in order of their bytes.
+Dataset unlabelled(const std::vector<std::string>& paths) {
+  Dataset out;
+  out.classes = {"unlabelled"};
+  out.domains = {"files"};
+  out.mask_rules.resize(1);
+  const auto add = [&](const std::string& path) {
+    Sample s;
+    s.id = s.path = path;
+    out.samples.push_back(s);
+  };
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      add(path);
+      continue;
+    }
+    std::vector<std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file() && is_image_name(entry.path().string()))
+        found.push_back(entry.path().string());
+    std::sort(found.begin(), found.end());
+    if (found.empty())
+      throw DataError(Fault{"data.empty", path, "", "no image below this folder",
+                            "JPEG, PNG, TIFF, BMP or PNM files", ""});
+    for (const std::string& file : found) add(file);
+  }
+  return out;
+}
+
+std::string as_json(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
+  std::string out = "[";
+  for (size_t i = 0; i < p.indices.size(); ++i) {
+    const Sample& s = dataset.samples[static_cast<size_t>(p.indices[i])];
+    out += (i ? ",\n " : "") + std::string("{\"file\":") + json_text(s.path) +
+           ",\"class\":" + json_text(trained.classes[static_cast<size_t>(p.predicted[i])]) +
+           ",\"probability\":" + format_double(p.confidence(i)) + ",\"probabilities\":{";
+    for (int64_t c = 0; c < p.classes; ++c)
+      out += (c ? "," : "") + json_text(trained.classes[static_cast<size_t>(c)]) + ":" +
+             format_double(p.probability(i, c));
+    out += "}}";
+  }
+  return out + "]\n";
+}
+
+std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
+  std::vector<std::string> names = {"file", "class", "probability"};
+  for (const std::string& c : trained.classes) names.push_back("p_" + c);
+  std::string out = csv_row(names);
+  for (size_t i = 0; i < p.indices.size(); ++i) {
+    std::vector<std::string> row = {
+        escape_control(dataset.samples[static_cast<size_t>(p.indices[i])].path),
+        trained.classes[static_cast<size_t>(p.predicted[i])], format_double(p.confidence(i))};
+    for (int64_t c = 0; c < p.classes; ++c) row.push_back(format_double(p.probability(i, c)));
+    out += csv_row(row);
+  }
+  return out;
+}
+
+std::string as_text(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
+  std::string out;
+  for (size_t i = 0; i < p.indices.size(); ++i) {
+    const Sample& s = dataset.samples[static_cast<size_t>(p.indices[i])];
+    std::vector<int64_t> order;
+    for (int64_t c = 0; c < p.classes; ++c) order.push_back(c);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return p.probability(i, a) > p.probability(i, b);
+    });
+    out += escape_control(s.path) + ":";
+    for (size_t k = 0; k < order.size() && k < 3; ++k)
+      out += std::string(k ? ", " : " ") + trained.classes[static_cast<size_t>(order[k])] + " " +
+             format_fixed(p.probability(i, order[k]), 4);
+    out += "\n";
+  }
+  return out;
+}
+
+void run(Options& o) {
+  if (o.csv && o.json) throw ConfigError("--csv and --json exclude each other [cli]");
+  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const Dataset dataset = unlabelled(o.paths);
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < dataset.size(); ++i) indices.push_back(i);
+  const Predictions p = predict(*trained.model, dataset, indices, inference_loader(trained), false,
+                                counting("images"));
+  const std::string text = o.json  ? as_json(trained, dataset, p)
+                           : o.csv ? as_csv(trained, dataset, p)
+                                   : as_text(trained, dataset, p);
+  if (o.output.empty() || o.output == "-") {
+    console().out(text);
+    return;
+  }
+  write_file_atomically(o.output, text);
+  say_next({o.output}, "cyto embed --run " + o.run + " --data FOLDER -o embeddings.h5ad");
+}
+
+void add_predict_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(app, "predict", "Name the class of images",
+                                  "cyto predict --run runs/a cell.png\n"
+                                  "cyto predict --run runs/a photos/ --csv -o predictions.csv\n");
+  command->add_option("--run", options->run, "Run folder")->required();
+  command->add_option("--checkpoint", options->checkpoint, "best or last")
+      ->check(CLI::IsMember({"best", "last"}))
+      ->capture_default_str();
+  command->add_option("path", options->paths, "Images or folders of images")->required();
+  command->add_flag("--csv", options->csv, "As a table with every probability");
+  add_common_options(*command, *options, with_output | with_device);
+  run_command(*command, options, run);
+}
+
+const Command registered{30, add_predict_command};
+
+}  // namespace
+}  // namespace cytograd::cli
