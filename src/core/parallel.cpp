@@ -1,7 +1,9 @@
 #include "cytograd/core/parallel.h"
 
+#include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
@@ -9,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,45 +37,44 @@ int default_threads() {
 // True on a worker, and on a caller while it runs chunks: nested loops then stay on their thread.
 thread_local bool inside_parallel = false;
 
+struct InsideParallel {
+  InsideParallel() { inside_parallel = true; }
+  ~InsideParallel() { inside_parallel = false; }
+};
+
 struct Job {
   int64_t n, grain, chunks;
   detail::ChunkFunction function;
   void* context;
   std::atomic<int64_t> next{0};
-  std::atomic<int> active{0};  // workers inside run(); grows only under Pool::mutex_
-  std::exception_ptr error{};
+  int active = 0;  // workers inside run(); guarded by Pool::mutex_
   std::mutex error_mutex{};
+  std::exception_ptr error{};
+  int64_t error_chunk = 0;
 
+  // After an error no further chunk is begun. Chunks begin in order, so the failing one with the
+  // smallest number has begun by then: which error is kept does not depend on the threads.
   void run() {
     for (int64_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) {
+      const int64_t begin = k * grain;
       try {
-        function(context, k * grain, std::min(n, (k + 1) * grain));
+        function(context, begin, begin + std::min(grain, n - begin));
       } catch (...) {
+        next.store(chunks, std::memory_order_relaxed);
         const std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
+        if (error && error_chunk < k) continue;
+        error = std::current_exception();
+        error_chunk = k;
       }
     }
   }
 };
 
-// A loop over a layer's tiles follows the last one within microseconds: waiting that long awake is
-// much cheaper than waking a sleeping thread each time.
-constexpr int kSpins = 4000;  // about 50 us
-
-void pause_briefly() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
-
 // Workers wait for a job; several callers may submit at once, each helps with its own job until it
-// is done.
+// is done. A pool may be resized at any time: workers leave between jobs.
 class Pool {
  public:
-  ~Pool() { resize(0); }
-
+  // Fewer workers than asked for, if the system has no more threads: results do not depend on it.
   void resize(int workers) {
     {
       const std::lock_guard lock(mutex_);
@@ -82,55 +84,43 @@ class Pool {
     for (auto& thread : threads_) thread.join();
     threads_.clear();
     stop_ = false;
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+    threads_.reserve(static_cast<size_t>(workers));
+    try {
+      for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      return;
+    }
   }
 
   void run(Job& job) {
-    int asleep;
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(&job);
-      queued_.store(static_cast<int>(queue_.size()), std::memory_order_relaxed);
-      asleep = asleep_;
     }
-    if (asleep > 0) job.chunks > 2 ? wake_.notify_all() : wake_.notify_one();
+    if (job.chunks > 2)
+      wake_.notify_all();
+    else
+      wake_.notify_one();
     job.run();
-    {
-      const std::lock_guard lock(mutex_);
-      remove(&job);  // from here no further worker can join it
-    }
-    for (int i = 0; i < kSpins && job.active.load(std::memory_order_acquire) > 0; ++i)
-      pause_briefly();
-    if (job.active.load(std::memory_order_acquire) == 0) return;
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return job.active.load(std::memory_order_acquire) == 0; });
+    std::erase(queue_, &job);
+    done_.wait(lock, [&] { return job.active == 0; });
   }
 
  private:
-  void remove(Job* job) {
-    std::erase(queue_, job);
-    queued_.store(static_cast<int>(queue_.size()), std::memory_order_relaxed);
-  }
-
   void work() {
-    inside_parallel = true;
+    const InsideParallel inside;
+    std::unique_lock lock(mutex_);
     while (true) {
-      for (int i = 0; i < kSpins && queued_.load(std::memory_order_relaxed) == 0 && !stop_; ++i)
-        pause_briefly();
-      std::unique_lock lock(mutex_);
-      ++asleep_;
       wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
-      --asleep_;
       if (stop_) return;
       Job* job = queue_.front();
-      job->active.fetch_add(1, std::memory_order_relaxed);
+      ++job->active;
       lock.unlock();
       job->run();
       lock.lock();
-      remove(job);
-      // Under the lock, so that a caller about to sleep on done_ cannot miss it; the job is not
-      // touched after.
-      if (job->active.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
+      std::erase(queue_, job);
+      if (--job->active == 0) done_.notify_all();
     }
   }
 
@@ -138,44 +128,53 @@ class Pool {
   std::condition_variable wake_, done_;
   std::vector<Job*> queue_;
   std::vector<std::thread> threads_;
-  std::atomic<int> queued_{0};  // queue_.size(), to look at without the lock
-  int asleep_ = 0;
-  std::atomic<bool> stop_{false};
+  bool stop_ = false;
 };
 
 struct State {
-  int count = default_threads();
+  std::atomic<int> count;
+  std::mutex mutex{};  // of the two below, while the pool is started or resized
   bool started = false;
-  std::mutex mutex;
-  Pool pool;
+  Pool pool{};
+  explicit State(int threads) : count(threads) {}
 };
 
+// Never destroyed: loops may run until the process ends, and exit must not wait for them.
+std::atomic<State*> current_state{nullptr};
+
 State& state() {
-  static State instance;
-  return instance;
+  static const bool made = [] {
+    current_state = new State(default_threads());
+    // The workers do not exist in a forked child, and locks may be held for ever: it starts anew.
+    pthread_atfork(nullptr, nullptr,
+                   [] { current_state = new State(current_state.load()->count); });
+    return true;
+  }();
+  (void)made;
+  return *current_state.load(std::memory_order_acquire);
 }
 
 }  // namespace
 
-int num_threads() { return state().count; }
+int num_threads() { return state().count.load(std::memory_order_relaxed); }
 
 void set_num_threads(int count) {
   check<ValueError>(count >= 1, "set_num_threads", "count must be >= 1, got ", count);
+  check<StateError>(!inside_parallel, "set_num_threads", "called from inside parallel_for");
   State& s = state();
   const std::lock_guard lock(s.mutex);
-  if (count == s.count) return;
-  s.count = count;
+  if (count == s.count.exchange(count)) return;
   if (s.started) s.pool.resize(count - 1);
 }
 
 void detail::parallel_for(int64_t n, int64_t grain, ChunkFunction function, void* context) {
   if (n <= 0) return;
-  grain = std::max<int64_t>(grain, 1);
-  const int64_t chunks = (n + grain - 1) / grain;
+  grain = std::clamp<int64_t>(grain, 1, n);
+  const int64_t chunks = (n - 1) / grain + 1;
   State& s = state();
   if (chunks == 1 || inside_parallel || s.count == 1) {
-    for (int64_t begin = 0; begin < n; begin += grain)
-      function(context, begin, std::min(n, begin + grain));
+    for (int64_t k = 0; k < chunks; ++k)
+      function(context, k * grain, k * grain + std::min(grain, n - k * grain));
     return;
   }
   {
@@ -186,9 +185,10 @@ void detail::parallel_for(int64_t n, int64_t grain, ChunkFunction function, void
     }
   }
   Job job{.n = n, .grain = grain, .chunks = chunks, .function = function, .context = context};
-  inside_parallel = true;
-  s.pool.run(job);
-  inside_parallel = false;
+  {
+    const InsideParallel inside;
+    s.pool.run(job);
+  }
   if (job.error) std::rethrow_exception(job.error);
 }
 

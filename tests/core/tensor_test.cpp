@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "cytograd/core/error.h"
-#include "cytograd/core/parallel.h"
 
 using namespace cytograd;
 
@@ -41,24 +40,6 @@ TEST_CASE("bfloat16 rounds to nearest even and keeps NaN") {
   const Tensor x = Tensor::from<float>({1.5f, -2.0f});
   CHECK(x.to(Dtype::bfloat16).to(Dtype::float32).to_vector<float>() ==
         std::vector<float>{1.5f, -2.0f});
-}
-
-TEST_CASE("parallel_for covers every index once and rethrows") {
-  const int before = num_threads();
-  for (const int threads : {1, 2, 7}) {
-    set_num_threads(threads);
-    std::vector<int> hits(10'001, 0);
-    parallel_for(10'001, 13, [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) ++hits[static_cast<size_t>(i)];
-    });
-    CHECK(hits == std::vector<int>(10'001, 1));
-    CHECK_THROWS_AS(
-        parallel_for(100, 1,
-                     [](int64_t b, int64_t) { check<ValueError>(b != 50, "test", "fifty"); }),
-        ValueError);
-  }
-  set_num_threads(before);
-  CHECK_THROWS_AS(set_num_threads(0), ValueError);
 }
 
 TEST_CASE("mem.full is an error that leaves everything usable") {

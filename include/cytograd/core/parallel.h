@@ -9,7 +9,8 @@ namespace cytograd {
 /// Threads that `parallel_for` uses, the caller included. Starts as CYTO_THREADS, else the cores
 /// this process may run on.
 int num_threads();
-/// @throws ValueError if count < 1
+/// Loops that run meanwhile in other threads finish with the threads they have.
+/// @throws ValueError if count < 1, StateError from inside `parallel_for`
 void set_num_threads(int count);
 
 namespace detail {
@@ -21,8 +22,9 @@ void parallel_for(int64_t n, int64_t grain, ChunkFunction function, void* contex
 ///
 /// Chunk bounds depend on n and grain alone, never on the number of threads: work that keeps one
 /// partial result per chunk and combines them in order gives the same bits for any thread count.
-/// Nested calls run on the calling thread. The first exception thrown by `f` is rethrown here,
-/// after every chunk has ended.
+/// Nested calls run on the calling thread. If `f` throws, no further chunk is begun, and the
+/// exception of the first failing chunk in order is rethrown here once the others have ended.
+/// Several threads may call this at once. A forked child starts with workers of its own.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   using Fn = std::remove_reference_t<F>;

@@ -1,0 +1,134 @@
+#include "cytograd/core/parallel.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cytograd/core/error.h"
+
+using namespace cytograd;
+
+namespace {
+
+// Restores the number of threads.
+struct Threads {
+  int before = num_threads();
+  explicit Threads(int count) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before); }
+};
+
+int64_t parallel_total(int64_t n, int64_t grain) {
+  std::atomic<int64_t> total{0};
+  parallel_for(n, grain, [&](int64_t b, int64_t e) {
+    int64_t part = 0;
+    for (int64_t i = b; i < e; ++i) part += i;
+    total += part;
+  });
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("parallel_for covers every index once") {
+  for (const int count : {1, 2, 7}) {
+    const Threads threads(count);
+    std::vector<int> hits(10'001, 0);
+    parallel_for(10'001, 13, [&](int64_t b, int64_t e) {
+      for (int64_t i = b; i < e; ++i) ++hits[static_cast<size_t>(i)];
+    });
+    CHECK(hits == std::vector<int>(10'001, 1));
+  }
+  CHECK_THROWS_AS(set_num_threads(0), ValueError);
+}
+
+TEST_CASE("chunks at the ends of the number range") {
+  for (const int count : {1, 3}) {
+    const Threads threads(count);
+    for (const int64_t grain : {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2}) {
+      std::atomic<int> calls{0};
+      std::atomic<uint64_t> covered{0};
+      parallel_for(INT64_MAX, grain, [&](int64_t b, int64_t e) {
+        ++calls;
+        covered += static_cast<uint64_t>(e - b);
+      });
+      CHECK(covered == static_cast<uint64_t>(INT64_MAX));
+      CHECK(calls == (grain == INT64_MAX ? 1 : grain == INT64_MAX - 1 ? 2 : 3));
+    }
+    CHECK(parallel_total(10, INT64_MAX) == 45);
+    CHECK(parallel_total(10, -5) == 45);
+    CHECK(parallel_total(-1, 1) == 0);
+  }
+}
+
+TEST_CASE("the first failing chunk in order decides the error, for any number of threads") {
+  for (const int count : {1, 2, 5}) {
+    const Threads threads(count);
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      std::string message;
+      try {
+        parallel_for(200, 1, [](int64_t b, int64_t) {
+          check<ValueError>(b < 20 || b % 3 != 0, "chunk", b);
+        });
+      } catch (const ValueError& error) {
+        message = error.what();
+      }
+      REQUIRE(message == "chunk: 21");
+    }
+    CHECK(parallel_total(1000, 1) == 499'500);
+  }
+}
+
+TEST_CASE("several callers submit loops while the number of threads changes") {
+  const Threads threads(3);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&wrong] {
+      for (int i = 0; i < 300; ++i) wrong += parallel_total(1000, 10) != 499'500;
+    });
+  for (int i = 0; i < 40; ++i) set_num_threads(1 + i % 4);
+  for (std::thread& caller : callers) caller.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("nested loops stay on their thread, and cannot change the number of threads") {
+  const Threads threads(3);
+  std::atomic<int> strayed{0}, refused{0};
+  parallel_for(8, 1, [&](int64_t, int64_t) {
+    const auto self = std::this_thread::get_id();
+    parallel_for(8, 1, [&](int64_t, int64_t) { strayed += std::this_thread::get_id() != self; });
+    try {
+      set_num_threads(2);
+    } catch (const StateError&) {
+      ++refused;
+    }
+  });
+  CHECK(strayed == 0);
+  CHECK(refused == 8);
+}
+
+// ThreadSanitizer cannot follow a child that starts threads.
+#if !defined(__SANITIZE_THREAD__)
+TEST_CASE("a forked child runs loops of its own and exits") {
+  const Threads threads(3);
+  CHECK(parallel_total(1000, 1) == 499'500);
+  std::fflush(nullptr);  // or the child would print it again
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    std::exit(parallel_total(1000, 1) == 499'500 && num_threads() == 3 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
