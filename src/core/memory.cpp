@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <new>
 
 #include "cytograd/core/error.h"
 
@@ -51,11 +52,15 @@ class CpuAllocator {
     return data;
   }
 
-  void release(void* data, size_t capacity) {
+  void release(void* data, size_t capacity) noexcept {
     const std::lock_guard lock(mutex_);
     stats_.in_use -= capacity;
-    stats_.cached += capacity;
-    free_.emplace(capacity, data);
+    try {
+      free_.emplace(capacity, data);
+      stats_.cached += capacity;
+    } catch (const std::bad_alloc&) {  // no memory to remember the block
+      std::free(data);
+    }
   }
 
   void empty() {

@@ -34,7 +34,9 @@ Shape contiguous_strides(const Shape& shape) {
   int64_t stride = 1;
   for (int i = shape.ndim() - 1; i >= 0; --i) {
     out[i] = stride;
-    stride *= std::max<int64_t>(shape[i], 1);
+    check<ShapeError>(
+        !__builtin_mul_overflow(stride, std::max<int64_t>(shape[i], int64_t{1}), &stride), "shape",
+        "too many elements in ", shape);
   }
   return out;
 }

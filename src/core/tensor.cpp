@@ -28,6 +28,32 @@ bool packed(const Shape& shape, const Shape& strides) {
   return true;
 }
 
+void check_sizes(const char* op, const Shape& shape) {
+  for (const int64_t size : shape)
+    check<ShapeError>(size >= 0, op, "sizes must be >= 0, got ", shape);
+}
+
+// Are the first and the last element of a view in 0..capacity-1?
+bool reaches_within(const Shape& shape, const Shape& strides, int64_t offset, int64_t capacity) {
+  int64_t low = offset, high = offset;
+  for (int i = 0; i < shape.ndim(); ++i) {
+    int64_t reach;
+    if (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach)) return false;
+    int64_t& end = reach < 0 ? low : high;
+    if (__builtin_add_overflow(end, reach, &end)) return false;
+  }
+  return low >= 0 && high < capacity;
+}
+
+// An element behind several indices has no one value after a parallel write.
+void check_writable(const Tensor& t, const char* op) {
+  check<StateError>(!grad_enabled() || !t.requires_grad(), op,
+                    "in-place change of a tensor that requires a gradient");
+  for (int d = 0; d < t.ndim(); ++d)
+    check<ValueError>(t.numel() == 0 || t.shape()[d] == 1 || t.strides()[d] != 0, op,
+                      "the tensor repeats its elements along dim ", d, "; clone it first");
+}
+
 }  // namespace
 
 Tensor::Impl& Tensor::impl(const char* op) const {
@@ -36,15 +62,18 @@ Tensor::Impl& Tensor::impl(const char* op) const {
 }
 
 Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
-  for (const int64_t size : shape)
-    check<ShapeError>(size >= 0, "tensor", "sizes must be >= 0, got ", shape);
+  check_sizes("tensor", shape);
   auto impl = std::make_shared<Impl>();
   impl->shape = shape;
   impl->strides = contiguous_strides(shape);
   impl->numel = shape.numel();
   impl->dtype = dtype;
-  impl->storage =
-      std::make_shared<Storage>(static_cast<size_t>(impl->numel) * size_of(dtype), device);
+  size_t bytes = 0;
+  check<ShapeError>(
+      !__builtin_mul_overflow(static_cast<size_t>(impl->numel), size_of(dtype), &bytes) &&
+          bytes <= PTRDIFF_MAX,
+      "tensor", "too many bytes in ", dtype, " ", shape);
+  impl->storage = std::make_shared<Storage>(bytes, device);
   return Tensor(std::move(impl));
 }
 
@@ -147,6 +176,7 @@ Tensor Tensor::as_strided(const Shape& shape, const Shape& strides, int64_t offs
   const Impl& source = impl("as_strided");
   check<ShapeError>(shape.ndim() == strides.ndim(), "as_strided", "shape ", shape, " and strides ",
                     strides, " differ in length");
+  check_sizes("as_strided", shape);
   auto out = std::make_shared<Impl>();
   out->storage = source.storage;
   out->shape = shape;
@@ -155,28 +185,28 @@ Tensor Tensor::as_strided(const Shape& shape, const Shape& strides, int64_t offs
   out->numel = shape.numel();
   out->dtype = source.dtype;
   out->contiguous = packed(shape, strides);
-  int64_t last = offset;
-  for (int i = 0; i < shape.ndim(); ++i) last += (shape[i] - 1) * strides[i];
   const auto capacity = static_cast<int64_t>(source.storage->bytes() / size_of(source.dtype));
-  check<ShapeError>(out->numel == 0 || (offset >= 0 && last < capacity), "as_strided", "shape ",
-                    shape, " strides ", strides, " offset ", offset, " reach past the ", capacity,
-                    " elements of the storage");
+  check<ShapeError>(out->numel == 0 || reaches_within(shape, strides, offset, capacity),
+                    "as_strided", "shape ", shape, " strides ", strides, " offset ", offset,
+                    " reach past the ", capacity, " elements of the storage");
   return Tensor(std::move(out));
 }
 
 void Tensor::fill_(double value) const {
-  check<StateError>(!grad_enabled() || !requires_grad(), "fill_",
-                    "in-place change of a tensor that requires a gradient");
+  check_writable(*this, "fill_");
   on_device(*this, [&](auto ctx) { kernels::fill(ctx, *this, value); });
   storage()->bump_version();
 }
 
 void Tensor::copy_(const Tensor& source) const {
-  check<StateError>(!grad_enabled() || !requires_grad(), "copy_",
-                    "in-place change of a tensor that requires a gradient");
+  check_writable(*this, "copy_");
   check<ShapeError>(source.shape() == shape(), "copy_", "source expects shape ", shape(), ", got ",
                     source.shape());
-  on_device(*this, [&](auto ctx) { kernels::copy(ctx, *this, source); });
+  // Elements that are read after they were written would depend on the order.
+  const bool overlaps = source.storage() == storage() &&
+                        !(source.offset() == offset() && source.strides() == strides());
+  const Tensor from = overlaps ? source.detach().clone() : source;
+  on_device(*this, [&](auto ctx) { kernels::copy(ctx, *this, from); });
   storage()->bump_version();
 }
 

@@ -1,14 +1,29 @@
 #include "kernels/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
-#include "cytograd/core/parallel.h"
+#include "cpu/strided_loop.h"
 
 namespace cytograd::kernels {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;
+// Rounds to nearest; beyond the range of To its nearest value, NaN 0.
+template <class To, class From>
+To to_integer(From x) {
+  using Limits = std::numeric_limits<To>;
+  if constexpr (std::is_floating_point_v<From>) {
+    // -2^63 and 2^63 are floating numbers; the largest int64 is not.
+    const From rounded = std::nearbyint(x), end = std::ldexp(From(1), Limits::digits);
+    if (rounded >= end) return Limits::max();
+    if (rounded <= static_cast<From>(Limits::min())) return Limits::min();
+    return std::isnan(x) ? To(0) : static_cast<To>(rounded);
+  } else {
+    return static_cast<To>(std::clamp<int64_t>(x, Limits::min(), Limits::max()));
+  }
+}
 
 template <class To, class From>
 To convert(From x) {
@@ -18,31 +33,12 @@ To convert(From x) {
     return convert<To>(to_float(x));
   } else if constexpr (std::is_same_v<To, bfloat16>) {
     return to_bfloat16(static_cast<float>(x));
-  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    return static_cast<To>(std::nearbyint(x));
+  } else if constexpr (std::is_integral_v<To>) {
+    return to_integer<To>(x);
   } else {
     return static_cast<To>(x);
   }
 }
-
-/// Walks rows (the last axis) of a strided tensor: f(row pointer offset in elements, stride,
-/// length).
-struct Rows {
-  Shape shape;
-  int64_t length = 1, count = 1;
-  explicit Rows(const Shape& s) : shape(s) {
-    if (s.ndim() > 0) length = s.back();
-    count = length == 0 ? 0 : s.numel() / length;
-  }
-  int64_t offset(int64_t row, const Shape& strides) const {
-    int64_t out = 0;
-    for (int d = shape.ndim() - 2; d >= 0; --d) {
-      out += row % shape[d] * strides[d];
-      row /= shape[d];
-    }
-    return out;
-  }
-};
 
 }  // namespace
 
@@ -50,7 +46,7 @@ void add_into(CpuContext, const Tensor& sum, const Tensor& term) {
   dispatch_floating(sum.dtype(), "add", [&]<class T>() {
     T* a = sum.data<T>();
     const T* b = term.data<T>();
-    parallel_for(sum.numel(), kGrain, [=](int64_t begin, int64_t end) {
+    parallel_for(sum.numel(), cpu::grain, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) a[i] += b[i];
     });
   });
@@ -67,22 +63,20 @@ void copy(CpuContext, const Tensor& destination, const Tensor& source) {
                  });
     return;
   }
-  const Rows rows(destination.shape());
-  const Shape to_strides = destination.strides(), from_strides = source.strides();
+  const cpu::StridedLoop<2> loop(destination.shape(), {destination.strides(), source.strides()});
   dispatch_all(destination.dtype(), [&]<class To>() {
     dispatch_all(source.dtype(), [&]<class From>() {
       To* to = destination.data<To>();
       const From* from = source.data<From>();
-      const int64_t ts = rows.shape.ndim() ? to_strides.back() : 1,
-                    fs = rows.shape.ndim() ? from_strides.back() : 1;
-      parallel_for(rows.count, std::max<int64_t>(1, kGrain / std::max<int64_t>(rows.length, 1)),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t r = begin; r < end; ++r) {
-                       To* t = to + rows.offset(r, to_strides);
-                       const From* f = from + rows.offset(r, from_strides);
-                       for (int64_t i = 0; i < rows.length; ++i) t[i * ts] = convert<To>(f[i * fs]);
-                     }
-                   });
+      loop.run([&](const auto& at, const auto& stride, int64_t length) {
+        To* t = to + at[0];
+        const From* f = from + at[1];
+        if (stride[0] == 1 && stride[1] == 1) {
+          for (int64_t i = 0; i < length; ++i) t[i] = convert<To>(f[i]);
+        } else {
+          for (int64_t i = 0; i < length; ++i) t[i * stride[0]] = convert<To>(f[i * stride[1]]);
+        }
+      });
     });
   });
 }

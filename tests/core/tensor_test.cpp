@@ -50,3 +50,66 @@ TEST_CASE("mem.full is an error that leaves everything usable") {
   CHECK(memory_stats().in_use == before.in_use);
   CHECK(Tensor::ones({1000}).to_vector<float>()[999] == 1.0f);
 }
+
+TEST_CASE("sizes beyond memory and int64 are refused, not wrapped around") {
+  // 2^61 float64 are 2^64 bytes, which is 0 in size_t.
+  CHECK_THROWS_WITH_AS(Tensor::empty({int64_t{1} << 61}, Dtype::float64),
+                       "tensor: too many bytes in float64 [2305843009213693952]", ShapeError);
+  CHECK_THROWS_AS(Tensor::empty({0, int64_t{1} << 62, 4}), ShapeError);
+  CHECK_THROWS_AS(Tensor::empty({int64_t{1} << 50}), DeviceError);
+  CHECK(Tensor::ones({3}).to_vector<float>()[0] == 1.0);
+}
+
+TEST_CASE("views stay inside their storage") {
+  const Tensor x = Tensor::from<float>({1, 2, 3, 4});
+  CHECK(x.as_strided({4}, {-1}, 3).to_vector<float>() == std::vector<float>{4, 3, 2, 1});
+  CHECK_THROWS_AS(x.as_strided({4}, {-1}, 2), ShapeError);
+  CHECK_THROWS_AS(x.as_strided({-1, -1}, {1, 1}, 0), ShapeError);
+  CHECK_THROWS_AS(x.as_strided({3}, {INT64_MAX}, 0), ShapeError);
+  CHECK_THROWS_AS(x.as_strided({2, 2}, {INT64_MAX, INT64_MAX}, 0), ShapeError);
+  CHECK_THROWS_AS(x.as_strided({1}, {1}, 4), ShapeError);
+}
+
+TEST_CASE("copies between overlapping views read before they write") {
+  const int64_t n = 200'000;  // several chunks
+  std::vector<double> values(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) values[static_cast<size_t>(i)] = static_cast<double>(i);
+  const Tensor x = Tensor::from(values);
+  x.as_strided({n - 1}, {1}, 1).copy_(x.as_strided({n - 1}, {1}, 0));
+  const std::vector<double> got = x.to_vector<double>();
+  values.insert(values.begin(), 0.0);
+  values.pop_back();
+  CHECK(got == values);
+  const Tensor repeated = Tensor::zeros({1}).as_strided({3, 2}, {0, 0}, 0);
+  CHECK_THROWS_WITH_AS(repeated.fill_(1),
+                       "fill_: the tensor repeats its elements along dim 0; clone it first",
+                       ValueError);
+  CHECK_THROWS_AS(repeated.copy_(Tensor::ones({3, 2})), ValueError);
+}
+
+TEST_CASE("conversions to integers round and saturate") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::from<double>({1.5, 2.5, -0.4, -7, 300, 1e300, -inf, std::nan("")});
+  CHECK(x.to(Dtype::int64).to_vector<int64_t>() ==
+        std::vector<int64_t>{2, 2, 0, -7, 300, INT64_MAX, INT64_MIN, 0});
+  CHECK(x.to(Dtype::uint8).to_vector<uint8_t>() ==
+        std::vector<uint8_t>{2, 2, 0, 0, 255, 255, 0, 0});
+  CHECK(x.to(Dtype::int64).to(Dtype::uint8).to_vector<uint8_t>() ==
+        std::vector<uint8_t>{2, 2, 0, 0, 255, 255, 0, 0});
+  CHECK(x.to(Dtype::float32).to(Dtype::int64).to_vector<int64_t>() ==
+        std::vector<int64_t>{2, 2, 0, -7, 300, INT64_MAX, INT64_MIN, 0});
+}
+
+TEST_CASE("strided copies of every shape") {
+  const Tensor x = Tensor::empty({3, 1, 70'000, 2});
+  for (int64_t i = 0; i < x.numel(); ++i) x.data<float>()[i] = static_cast<float>(i);
+  const Tensor t = x.as_strided({2, 70'000, 3}, {1, 2, 140'000}, 0).contiguous();
+  bool right = true;
+  for (int64_t c = 0; c < 2; ++c)
+    for (int64_t w = 0; w < 70'000; ++w)
+      for (int64_t n = 0; n < 3; ++n)
+        right = right && t.data<float>()[(c * 70'000 + w) * 3 + n] ==
+                             static_cast<float>(n * 140'000 + w * 2 + c);
+  CHECK(right);
+  CHECK(Tensor::zeros({2, 0, 3}).as_strided({3, 0, 2}, {1, 3, 0}, 0).clone().numel() == 0);
+}

@@ -41,7 +41,8 @@ class Shape {
   int ndim_ = 0;
 };
 
-/// Row-major strides in elements.
+/// Row-major strides in elements. @throws ShapeError if the sizes, those that are 0 aside, have a
+/// product beyond int64
 Shape contiguous_strides(const Shape& shape);
 /// Maps a possibly negative axis to 0..ndim-1. @throws ShapeError naming `op` if out of range
 int normalize_dim(int dim, int ndim, const char* op);

@@ -70,7 +70,8 @@ class Tensor {
   Tensor contiguous() const;
   /// A packed copy with its own storage. Differentiable.
   Tensor clone() const;
-  /// Converts the element type; rounds to nearest. Differentiable between floating types.
+  /// Converts the element type; rounds to nearest. Values beyond an integer type become its nearest
+  /// value, NaN becomes 0. Differentiable between floating types.
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
   /// The same data outside the graph.
@@ -82,13 +83,15 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   /// A view of the same storage. Not differentiable: the view operations in ops/shape.h record
-  /// themselves.
+  /// themselves. @throws ShapeError if an element would lie outside the storage
   Tensor as_strided(const Shape& shape, const Shape& strides, int64_t offset) const;
 
   /// In-place changes; they bump the storage version. @throws StateError if this tensor takes part
-  /// in differentiation and recording is on
+  /// in differentiation and recording is on, ValueError if it repeats its elements (stride 0)
   void fill_(double value) const;
-  void copy_(const Tensor& source) const;  ///< same shape; converts the element type
+  /// Same shape; converts the element type as `to`. `source` may overlap this tensor; its graph is
+  /// not followed.
+  void copy_(const Tensor& source) const;
 
   // Differentiation.
   bool requires_grad() const;
