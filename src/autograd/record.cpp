@@ -25,6 +25,8 @@ bool any_requires_grad(const Tensors& inputs) {
 }
 
 Tensor attach(std::shared_ptr<Node> node, const char* name, const Tensors& inputs, Tensor output) {
+  check<InternalError>(!output.requires_grad(), name,
+                       "the result already has a place in the graph");
   node->name = name;
   node->sequence = next_sequence();
   node->shape = output.shape();

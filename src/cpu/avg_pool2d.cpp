@@ -6,7 +6,7 @@ namespace {
 using cpu::kPoolStrip;
 using cpu::PoolSizes;
 
-// A large window is summed in T along its rows and in float64 across them.
+// A large window is summed in T over short runs of its rows and in float64 across them.
 constexpr int64_t kShortSum = 16;
 
 template <class T>
@@ -32,9 +32,11 @@ void mean_of_window(const T* image, const PoolSizes& s, const PoolWindow& row,
   double total[kPoolStrip];
   std::fill_n(total, width, 0.0);
   for (int64_t h = row.begin; h < row.end; ++h) {
-    add_row(image + (h * s.w + column.begin) * s.c, columns, s.c, width, sum);
-    for (int64_t c = 0; c < width; ++c) total[c] += sum[c];
-    std::fill_n(sum, width, T(0));
+    for (int64_t w = column.begin; w < column.end; w += kShortSum) {
+      add_row(image + (h * s.w + w) * s.c, std::min(kShortSum, column.end - w), s.c, width, sum);
+      for (int64_t c = 0; c < width; ++c) total[c] += sum[c];
+      std::fill_n(sum, width, T(0));
+    }
   }
   for (int64_t c = 0; c < width; ++c)
     y[c] = static_cast<T>(total[c] / static_cast<double>(divisor));

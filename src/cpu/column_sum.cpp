@@ -17,7 +17,13 @@ void column_sum(CpuContext, const Tensor& x, const Tensor& sums) {
     parallel_for(rows, kRows, [=](int64_t begin, int64_t end) {
       T* part = parts + begin / kRows * columns;
       std::fill_n(part, columns, T(0));
-      for (int64_t r = begin; r < end; ++r)
+      int64_t r = begin;
+      for (; r + 4 <= end; r += 4) {  // in pairs: a quarter of the roundings that pile up
+        const T *x0 = from + r * columns, *x1 = x0 + columns, *x2 = x1 + columns,
+                *x3 = x2 + columns;
+        for (int64_t c = 0; c < columns; ++c) part[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]);
+      }
+      for (; r < end; ++r)
         for (int64_t c = 0; c < columns; ++c) part[c] += from[r * columns + c];
     });
     parallel_for(columns, 256, [=](int64_t begin, int64_t end) {

@@ -54,7 +54,7 @@ struct LargerShare {
 using BinaryFunctions = FunctionList<Add, Sub, Mul, Div, Maximum, Minimum, LargerShare>;
 
 /// y = f(a, b) with function number `function` of BinaryFunctions. y contiguous; a and b of its
-/// shape, with any strides (0 where they broadcast).
+/// shape, with any strides (0 where they broadcast); y may be a or b itself.
 void binary(CpuContext, int function, const Tensor& a, const Tensor& b, const Tensor& y);
 
 }  // namespace cytograd::kernels

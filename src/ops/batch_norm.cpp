@@ -2,18 +2,10 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/batch_norm.h"
+#include "ops/common.h"
 
 namespace cytograd {
 namespace {
-
-void check_vector(const Tensor& x, const Tensor& v, const char* name) {
-  if (!v.defined()) return;
-  const Shape expected{x.shape().back()};
-  check<ShapeError>(v.shape() == expected, "batch_norm", name, " expects shape ", expected,
-                    " for input ", x.shape(), ", got ", v.shape());
-  check<DtypeError>(v.dtype() == x.dtype(), "batch_norm", name, " expects ", x.dtype(), ", got ",
-                    v.dtype());
-}
 
 void check_running(const Tensor& v, const char* name, bool training) {
   check<StateError>(training || v.defined(), "batch_norm", "evaluation expects ", name,
@@ -28,10 +20,10 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check<ShapeError>(x.ndim() >= 2, "batch_norm", "input expects [..., C], got ", x.shape());
   check<DtypeError>(is_floating(x.dtype()), "batch_norm", "input expects a floating dtype, got ",
                     x.dtype());
-  check_vector(x, weight, "weight");
-  check_vector(x, bias, "bias");
-  check_vector(x, running_mean, "running_mean");
-  check_vector(x, running_var, "running_var");
+  check_channels("batch_norm", x, weight, "weight");
+  check_channels("batch_norm", x, bias, "bias");
+  check_channels("batch_norm", x, running_mean, "running_mean");
+  check_channels("batch_norm", x, running_var, "running_var");
   check_running(running_mean, "running_mean", options.training);
   check_running(running_var, "running_var", options.training);
   check<ValueError>(options.eps >= 0, "batch_norm", "eps must be >= 0, got ", options.eps);
@@ -41,8 +33,6 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     "batch_norm", "training expects more than one value per channel, got ",
                     x.shape());
 }
-
-Tensor packed(const Tensor& t) { return t.defined() ? t.detach().contiguous() : t; }
 
 Tensor like_if(bool wanted, const Tensor& t) { return wanted ? Tensor::empty_like(t) : Tensor{}; }
 

@@ -7,8 +7,12 @@
 
 namespace cytograd {
 
-/// x without strides, and without recording.
-inline Tensor packed(const Tensor& x) { return x.is_contiguous() ? x : x.detach().contiguous(); }
+/// x without strides, and without recording; undefined stays undefined.
+inline Tensor packed(const Tensor& x) {
+  return !x.defined() || x.is_contiguous() ? x : x.detach().contiguous();
+}
+/// `v`, if it is there, has one value per channel of x [..., C] and its dtype.
+void check_channels(const char* op, const Tensor& x, const Tensor& v, const char* name);
 /// A view of x under a larger shape, strides 0 where it repeats; the shapes are known to broadcast.
 Tensor broadcast_view(const Tensor& x, const Shape& shape);
 /// Undoes broadcasting: the sum of x over the axes along which `shape` was repeated.

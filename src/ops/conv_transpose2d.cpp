@@ -1,9 +1,11 @@
 #include "cytograd/ops/conv_transpose2d.h"
 
 #include "cytograd/autograd/record.h"
+#include "kernels/binary.h"
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
 #include "kernels/conv2d.h"
+#include "ops/common.h"
 
 namespace cytograd {
 namespace {
@@ -68,15 +70,6 @@ Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& b
   return s;
 }
 
-template <class T>
-void add_bias(const Tensor& y, const Tensor& bias) {
-  T* values = y.data<T>();
-  const T* b = bias.data<T>();
-  const int64_t columns = bias.numel(), rows = columns ? y.numel() / columns : 0;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) values[r * columns + c] += b[c];
-}
-
 }  // namespace
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -88,9 +81,13 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
   dispatch_floating(x.dtype(), op, [&]<class T>() {
     on_device(x, [&](CpuContext) {
       kernels::conv2d_backward_data<T>(shape, xc.data<T>(), wc.data<T>(), y.data<T>());
-      if (bias.defined()) add_bias<T>(y, bias.contiguous());
     });
   });
+  if (bias.defined())
+    on_device(x, [&](auto ctx) {
+      const int add = kernels::BinaryFunctions::index<kernels::Add>();
+      kernels::binary(ctx, add, y, broadcast_view(bias, y.shape()), y);
+    });
   return record(op, {x, weight, bias}, y, Saved{xc, wc}, shape,
                 [](const auto& back, const Tensor& grad) -> Grads {
                   const Conv2dShape& s = back.params;

@@ -2,18 +2,10 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/group_norm.h"
+#include "ops/common.h"
 
 namespace cytograd {
 namespace {
-
-void check_vector(const Tensor& x, const Tensor& v, const char* name) {
-  if (!v.defined()) return;
-  const Shape expected{x.shape().back()};
-  check<ShapeError>(v.shape() == expected, "group_norm", name, " expects shape ", expected,
-                    " for input ", x.shape(), ", got ", v.shape());
-  check<DtypeError>(v.dtype() == x.dtype(), "group_norm", name, " expects ", x.dtype(), ", got ",
-                    v.dtype());
-}
 
 void check_arguments(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
                      double eps) {
@@ -26,11 +18,9 @@ void check_arguments(const Tensor& x, int64_t groups, const Tensor& weight, cons
   check<ValueError>(eps >= 0, "group_norm", "eps must be >= 0, got ", eps);
   check<ShapeError>(x.numel() > 0 || x.size(0) == 0, "group_norm",
                     "input expects at least one value per group, got ", x.shape());
-  check_vector(x, weight, "weight");
-  check_vector(x, bias, "bias");
+  check_channels("group_norm", x, weight, "weight");
+  check_channels("group_norm", x, bias, "bias");
 }
-
-Tensor packed(const Tensor& t) { return t.defined() ? t.detach().contiguous() : t; }
 
 }  // namespace
 

@@ -35,7 +35,8 @@ Shape infer(const Tensor& x, const Shape& shape) {
   for (int d = 0; d < shape.ndim(); ++d) {
     check<ShapeError>(shape[d] >= -1, "reshape", "sizes expect >= 0 or one -1, got ", shape);
     if (shape[d] >= 0) {
-      known *= shape[d];
+      check<ShapeError>(!__builtin_mul_overflow(known, shape[d], &known), "reshape",
+                        "too many elements in ", shape);
       continue;
     }
     check<ShapeError>(unknown < 0, "reshape", "at most one size may be -1, got ", shape);
@@ -56,7 +57,7 @@ Tensor sliced(const Tensor& x, const Slice& s) {
   Shape shape = x.shape(), strides = x.strides();
   const int64_t offset = x.offset() + (s.size > 0 ? s.begin * strides[s.dim] : 0);
   shape[s.dim] = s.size;
-  strides[s.dim] *= s.step;
+  strides[s.dim] *= s.size > 1 ? s.step : 1;  // the step of a single element may be anything
   return x.as_strided(shape, strides, offset);
 }
 

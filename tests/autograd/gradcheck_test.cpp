@@ -41,6 +41,8 @@ TEST_CASE("gradcheck accepts a right rule and names the element of a wrong one")
   const GradCheck wrong = gradcheck([](const Tensors& in) { return squared(in[0], 2.001); }, {x});
   CHECK(!wrong.passed(1e-5));
   CHECK(wrong.place.starts_with("input 0, element "));
+  const double nan = std::nan("");
+  CHECK(!gradcheck([=](const Tensors& in) { return squared(in[0], nan); }, {x}).passed(1e-5));
 }
 
 TEST_CASE("the op case suite passes on a right operation") {

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "kernels/elementwise.h"
 
 using namespace cytograd;
@@ -95,4 +98,46 @@ TEST_CASE("no recording, no graph") {
   x.set_requires_grad(true);
   const NoGrad no_grad;
   CHECK(!scaled(x, 2).requires_grad());
+}
+
+TEST_CASE("a result that has its place in the graph cannot be recorded again") {
+  const Tensor x = Tensor::ones({2}, Dtype::float64);
+  x.set_requires_grad(true);
+  // An operation that returns its input as it came would make a node its own input.
+  CHECK_THROWS_WITH_AS(
+      record("same", {x}, x, {}, [](const auto&, const Tensor& dy) -> Grads { return {dy}; }),
+      "same: the result already has a place in the graph", InternalError);
+}
+
+TEST_CASE("a gradient given by the caller stays the caller's") {
+  const Tensor x = Tensor::ones({2}, Dtype::float64);
+  x.set_requires_grad(true);
+  const Tensor dy = Tensor::ones({2}, Dtype::float64);
+  for (int i = 0; i < 2; ++i) {
+    const Tensor y = scaled(x, 2);
+    added(added(y, y), y).backward(dy);
+    x.backward(dy);
+  }
+  CHECK(dy.to_vector<double>() == std::vector<double>{1, 1});
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{14, 14});
+}
+
+TEST_CASE("graphs in several threads are independent") {
+  const Tensor w = Tensor::from<double>({1, 2, 3});
+  w.set_requires_grad(true);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 100; ++i) {
+        const Tensor x = Tensor::from<double>({1, 1, 1});
+        x.set_requires_grad(true);
+        scaled(scaled(x, t), 2).backward(w.detach());
+        wrong += x.grad().to_vector<double>() != std::vector<double>{2. * t, 4. * t, 6. * t};
+        const NoGrad no_grad;  // shared parameters, read only
+        wrong += scaled(w, t).to_vector<double>()[2] != 3. * t;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }

@@ -1,5 +1,7 @@
 #include "cytograd/ops/conv2d.h"
 
+#include <cmath>
+
 #include "cytograd/ops/conv_transpose2d.h"
 #include "support/op_case.h"
 
@@ -188,4 +190,15 @@ TEST_CASE("conv2d and conv_transpose2d refuse") {
                          {.stride = 2, .output_padding = 2});
       },
       "conv_transpose2d: output_padding must be in 0..stride-1, got [2, 2] for stride [2, 2]");
+}
+
+TEST_CASE("the gradient of a bias over many pixels keeps its digits") {
+  const Tensor x = Tensor::ones({2, 211, 301, 1}), w = Tensor::ones({3, 1, 1, 1});
+  const Tensor bias = Tensor::zeros({3});
+  bias.set_requires_grad(true);
+  const Tensor y = conv2d(x, w, bias);
+  y.backward(Tensor::full(y.shape(), 0.1));
+  const double exact = 2. * 211 * 301 * static_cast<double>(0.1f);
+  for (const double db : bias.grad().to_vector<double>())
+    CHECK(std::abs(db / exact - 1) <= 1e-6);  // 64 roundings of 6e-8 that do not all agree
 }

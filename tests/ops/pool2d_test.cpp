@@ -209,3 +209,9 @@ TEST_CASE("pooling refuses bad arguments") {
       },
       "adaptive_max_pool2d: input expects at least one pixel, got [1, 0, 5, 2]");
 }
+
+TEST_CASE("the mean of a very long row keeps its digits") {
+  const Tensor x = Tensor::full({1, 1, 1'000'000, 3}, 0.1);
+  for (const float mean : adaptive_avg_pool2d(x, 1, 1).to_vector<float>())
+    CHECK(std::abs(mean - 0.1f) <= 1e-7f);  // 16 roundings of 6e-8 relative
+}

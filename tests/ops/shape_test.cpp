@@ -182,3 +182,10 @@ TEST_CASE("shape operations refuse what they cannot take") {
       },
       "stack: tensor 1 expects shape [2, 3], got [2]");
 }
+
+TEST_CASE("steps and sizes at the end of the number range") {
+  const Tensor x = Tensor::from<float>({1, 2, 3, 4, 5, 6}, {3, 2});
+  CHECK(slice(x, 0, 1, 3, INT64_MAX).to_vector<float>() == std::vector<float>{3, 4});
+  CHECK(slice(x, 0, INT64_MIN, INT64_MAX, 2).to_vector<float>() == std::vector<float>{1, 2, 5, 6});
+  CHECK_THROWS_AS(reshape(x, {int64_t{1} << 62, 4, -1}), ShapeError);
+}
