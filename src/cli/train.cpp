@@ -77,7 +77,11 @@ void say_data(const Task& task) {
   for (const auto* notes : {&task.dataset.notes, &task.report.notes})
     for (const Note& note : *notes)
       console().detail(note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]");
-  for (const Note& note : table.missing()) console().warn(note.text + " [" + note.id + "]");
+  for (const Note& note : table.missing()) {
+    std::string text = note.text + ":";
+    for (const std::string& example : note.examples) text += " " + example;
+    console().warn(text + " [" + note.id + "]");
+  }
 }
 
 void require_device(const TrainConfig& config) {
@@ -140,7 +144,7 @@ void write_inputs(const RunFolder& folder, const TrainConfig& config, const Task
 }
 
 // Scores on the held-back part and the report.
-void finish(const RunFolder& folder, const TrainConfig& config, const Task& task) {
+void finish(const RunFolder& folder, const Task& task) {
   const TrainedModel trained = load_trained(folder.path());
   const std::string role = !task.split.test.empty()  ? "test"
                            : !task.split.val.empty() ? "val"
@@ -155,17 +159,10 @@ void finish(const RunFolder& folder, const TrainConfig& config, const Task& task
   say_next({folder.path() + " (weights " + trained.file + ")", page},
            "cyto eval --run " + folder.path() + "   or   cyto predict --run " + folder.path() +
                " IMAGE");
-  (void)config;
 }
 
-void train_new(const TrainOptions& options) {
-  const TrainConfig config = resolve_config(options).config;
-  require_device(config);
-  (void)model_of(config, 2, false);
-  if (options.dry_run) return dry_run(config);
-  const RunFolder folder = RunFolder::create(options.output, options.force);
-  if (!folder.note().empty()) console().note(folder.note());
-  catch_stop_signals();
+// From the first image to the report.
+void begin(const RunFolder& folder, const TrainConfig& config) {
   const Task task = load_task(config, [count = counting("reading images")](int64_t i, int64_t n) {
     throw_if_stopped("nothing was trained yet");
     count(i, n);
@@ -175,11 +172,58 @@ void train_new(const TrainOptions& options) {
   if (!config.weights.empty())
     for (const std::string& note : trainer.load_weights(config.weights)) console().note(note);
   require_disk(folder.path(), checkpoint_bytes(trainer.model(), config));
-  write_inputs(folder, config, task);
+  // Earlier results go only now, when nothing but training can fail.
+  folder.prepare();
   write_file_atomically(folder.file("config.toml"), config_toml(config));
+  write_inputs(folder, config, task);
   Narrator narrator;
   trainer.run(folder, narrator.hooks());
-  finish(folder, config, task);
+  finish(folder, task);
+}
+
+void train_new(const TrainOptions& options) {
+  const TrainConfig config = resolve_config(options).config;
+  require_device(config);
+  (void)model_of(config, 2, false);
+  if (options.dry_run) return dry_run(config);
+  RunFolder folder = RunFolder::create(options.output, options.force);
+  if (!folder.note().empty()) console().note(folder.note());
+  catch_stop_signals();
+  try {
+    begin(folder, config);
+  } catch (...) {
+    folder.release();
+    throw;
+  }
+}
+
+void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
+  const CheckpointStore store(folder.path());
+  // Killed before its first checkpoint.
+  if (!store.has("last") && store.steps().empty()) return begin(folder, config);
+  std::string note;
+  const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
+  if (!note.empty()) console().warn(note);
+  if (checkpoint.progress.finished && folder.is_done()) {
+    console().note(folder.path() + " is finished; nothing to do");
+    return;
+  }
+  // The split as written, not drawn again.
+  TrainConfig data_config = config;
+  data_config.splits = folder.file("splits.csv");
+  data_config.folds = 1;
+  const Task task =
+      load_task(data_config, [count = counting("reading images")](int64_t i, int64_t n) {
+        throw_if_stopped("the run is as it was");
+        count(i, n);
+      });
+  Trainer trainer(config, task);
+  trainer.restore(checkpoint, store.resolve("last"));
+  console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
+                 std::to_string(checkpoint.progress.batch) + " steps");
+  Narrator narrator;
+  trainer.run(folder, narrator.hooks());
+  finish(folder, task);
 }
 
 void train_on(const std::string& run, const TrainOptions& options, bool fall_back) {
@@ -188,26 +232,7 @@ void train_on(const std::string& run, const TrainOptions& options, bool fall_bac
   catch_stop_signals();
   const TrainConfig config = stored_config(folder.path(), options);
   require_device(config);
-  const CheckpointStore store(folder.path());
-  std::string note;
-  const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
-  if (!note.empty()) console().warn(note);
-  if (checkpoint.progress.finished && folder.is_done()) {
-    console().note(folder.path() + " is finished; nothing to do");
-    return;
-  }
-  TrainConfig data_config = config;
-  // The split as written, not drawn again.
-  data_config.splits = folder.file("splits.csv");
-  data_config.folds = 1;
-  const Task task = load_task(data_config, counting("reading images"));
-  Trainer trainer(config, task);
-  trainer.restore(checkpoint, store.resolve("last"));
-  console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
-                 std::to_string(checkpoint.progress.batch) + " steps");
-  Narrator narrator;
-  trainer.run(folder, narrator.hooks());
-  finish(folder, config, task);
+  go_on(folder, config, fall_back);
 }
 
 void run(TrainOptions& options) {

@@ -54,7 +54,7 @@ std::string line_chart_svg(const std::string& title,
     return height - bottom - (v - r.low) / (r.high - r.low) * (height - top - bottom);
   };
   std::string out = "<figure><figcaption>" + html_text(title) +
-                    "</figcaption><svg viewBox=\"0 0 460 250\" role=\"img\" aria-label=\"" +
+                    "</figcaption><svg viewBox=\"0 0 460 258\" role=\"img\" aria-label=\"" +
                     html_text(title) + "\">";
   const double step = tick_step(r.high - r.low);
   for (double v = std::ceil(r.low / step - 1e-9) * step; v <= r.high + 1e-9 * step; v += step) {
@@ -80,7 +80,7 @@ std::string line_chart_svg(const std::string& title,
                number(y(values[i])) + "\"/>";
     }
     out += "<polyline class=\"" + style + "\" points=\"" + points + "\"/>";
-    const double at = 130 + 130 * k;
+    const double at = 60 + 190 * k;
     out += "<line class=\"" + style + "\" x1=\"" + number(at) + "\" x2=\"" + number(at + 18) +
            "\" y1=\"244\" y2=\"244\"/><text x=\"" + number(at + 23) + "\" y=\"248\">" +
            html_text(name) + "</text>";

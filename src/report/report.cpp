@@ -45,8 +45,8 @@ std::string charts(const std::string& metrics_csv) {
          line_chart_svg("Loss", {{"training", column(table, "loss")},
                                  {"validation", column(table, "val_loss")}}) +
          line_chart_svg("Accuracy and macro-F1",
-                        {{"validation macro-F1", column(table, "val_f1_macro")},
-                         {"training accuracy", column(table, "train_accuracy")}}) +
+                        {{"training accuracy", column(table, "train_accuracy")},
+                         {"validation macro-F1", column(table, "val_f1_macro")}}) +
          "</div>";
 }
 

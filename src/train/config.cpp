@@ -21,8 +21,12 @@ namespace {
 }
 
 std::string range_text(const ConfigField& field) {
-  if (field.high >= 1e12) return "at least " + format_double(field.low);
-  return format_double(field.low) + ".." + format_double(field.high);
+  const auto text = [](double value) {
+    const bool whole = std::abs(value) < 1e9 && value == std::floor(value);
+    return whole ? std::to_string(static_cast<int64_t>(value)) : format_double(value);
+  };
+  if (field.high >= 1e12) return "of at least " + text(field.low);
+  return text(field.low) + ".." + text(field.high);
 }
 
 void check_number(const ConfigField& field, double value, const std::string& text,

@@ -44,7 +44,7 @@ void throw_diverged(const DivergedStep& step) {
                      std::to_string(step.step) + ": loss";
   for (const auto& [name, value] : step.terms) text += " " + name + " " + format_double(value);
   text += "; lr " + format_double(step.lr) + "; gradient norm " +
-          (std::isnan(step.grad_norm) ? "not computed" : format_double(step.grad_norm)) +
+          (step.grad_norm ? format_double(*step.grad_norm) : "not computed") +
           "; first value that is not finite in " + step.layer + "; samples " +
           sample_names(step, 8, ", ");
   if (!step.folder.empty()) {

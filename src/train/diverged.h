@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ struct DivergedStep {
   const Batch* batch = nullptr;
   const Dataset* dataset = nullptr;
   std::vector<std::pair<std::string, double>> terms;
-  double lr = 0, grad_norm = 0;
+  double lr = 0;
+  std::optional<double> grad_norm;  ///< absent: the loss failed before
   int64_t epoch = 0, step = 0;
   std::string layer;
   std::string folder;  ///< where to save the batch; empty: nowhere

@@ -97,11 +97,6 @@ RunFolder RunFolder::create(const std::string& path, bool force) {
     if (!force)
       throw run_error("run.exists", out.path_, "holds a run already",
                       "go on with --resume, replace it with --force, or choose another --output");
-    remove_results(out.path_);
-  }
-  for (const char* name : {"checkpoints", "report"}) {
-    fs::create_directory(out.file(name), error);
-    if (error) rethrow(out.file(name), error);
   }
   return out;
 }
@@ -113,6 +108,21 @@ RunFolder RunFolder::resume(const std::string& path) {
   remove_stale_temporaries(out.path_);
   remove_stale_temporaries(out.file("checkpoints"));
   return out;
+}
+
+void RunFolder::prepare() const {
+  remove_results(path_);
+  std::error_code error;
+  for (const char* name : {"checkpoints", "report"}) {
+    fs::create_directory(file(name), error);
+    if (error) rethrow(file(name), error);
+  }
+}
+
+void RunFolder::release() {
+  lock_.reset();
+  std::error_code error;
+  fs::remove(path_, error);
 }
 
 void RunFolder::mark_done(const std::string& text) const {

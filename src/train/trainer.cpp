@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 #include "cytograd/core/random_scope.h"
-#include "cytograd/io/torch_file.h"
+#include "cytograd/io/weights.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/ops/elementwise.h"
 #include "cytograd/optim/adam.h"
@@ -61,15 +60,6 @@ LoaderOptions loader_options(const TrainConfig& c, const models::ImageModel& mod
   return out;
 }
 
-// Safetensors or PyTorch, told apart by content: the header of the former is JSON.
-TensorMap read_weights(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  char head[9] = {};
-  file.read(head, sizeof head);
-  if (head[8] == '{') return read_safetensors(path).tensors;
-  return read_torch_file(path).tensors;
-}
-
 int64_t count_hits(const Tensor& logits, const Tensor& labels) {
   const std::vector<float> values = logits.to_vector<float>();
   const std::vector<int64_t> truth = labels.to_vector<int64_t>();
@@ -118,7 +108,8 @@ nn::NamedTensors Trainer::trained_parameters() const {
 
 std::vector<std::string> Trainer::load_weights(const std::string& path) {
   nn::NamedTensors state;
-  for (auto& [name, tensor] : read_weights(path))
+  const Weights weights = cytograd::load_weights(path);
+  for (const auto& [name, tensor] : weights.tensors)
     if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
   const auto model_state = nn::to_torch_layout(model_->state_dict());
   std::vector<std::string> notes;
@@ -187,7 +178,7 @@ Trainer::Step Trainer::step(const Batch& batch) {
   }
   Step out;
   out.loss = total.item();
-  if (!std::isfinite(out.loss)) diverged(batch, values, NAN);
+  if (!std::isfinite(out.loss)) diverged(batch, values, {});
   total.backward();
   const nn::NamedTensors parameters = trained_parameters();
   out.grad_norm = config_.clip_norm > 0 ? optim::clip_grad_norm(parameters, config_.clip_norm)
@@ -208,7 +199,7 @@ Trainer::Step Trainer::step(const Batch& batch) {
 }
 
 void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::string, double>>& terms,
-                       double grad_norm) {
+                       std::optional<double> grad_norm) {
   DivergedStep report;
   report.batch = &batch;
   report.dataset = &task_.dataset;

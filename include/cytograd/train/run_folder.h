@@ -13,8 +13,8 @@ namespace cytograd {
 /// files).
 class RunFolder {
  public:
-  /// A new run. With `force`, the results of an earlier run of ours there are removed first: only
-  /// files that a run writes, and only if its config.toml begins as ours do.
+  /// Takes the folder of a new run, changing nothing in it yet. With `force`, it may hold an earlier
+  /// run of ours, which `prepare` replaces.
   /// @throws FileError run.exists if the folder is not empty, run.foreign if it is not ours; and
   /// whatever else prevents writing, before any work
   static RunFolder create(const std::string& path, bool force);
@@ -26,6 +26,11 @@ class RunFolder {
   /// Empty, or what was found on taking the folder over.
   const std::string& note() const { return lock_->note(); }
 
+  /// Removes the results of an earlier run (only files that a run writes) and makes the folders of
+  /// this one.
+  void prepare() const;
+  /// Gives the folder up; removes it if nothing is in it.
+  void release();
   /// Writes the file DONE, last of all.
   void mark_done(const std::string& text) const;
   bool is_done() const;

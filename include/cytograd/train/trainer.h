@@ -85,7 +85,7 @@ class Trainer {
   nn::NamedTensors trained_parameters() const;
   [[noreturn]] void diverged(const Batch& batch,
                              const std::vector<std::pair<std::string, double>>& terms,
-                             double grad_norm);
+                             std::optional<double> grad_norm);
 
   TrainConfig config_;
   const Task& task_;

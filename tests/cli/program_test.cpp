@@ -1,0 +1,70 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cytograd/io/file.h"
+#include "support/program.h"
+#include "support/temp_folder.h"
+
+using namespace cytograd;
+using test::cyto;
+
+TEST_CASE("help, version and unknown words") {
+  CHECK(cyto({}).exit == 0);
+  CHECK(cyto({"help", "train"}).out.starts_with("Examples:"));
+  CHECK(cyto({"train", "--help"}).out == cyto({"help", "train"}).out);
+  CHECK(cyto({"--version"}).out.starts_with("cyto 0."));
+  const auto typo = cyto({"trian"});
+  CHECK(typo.exit == 2);
+  CHECK(typo.err.find("did you mean train?") != std::string::npos);
+  CHECK(cyto({"train", "--epocs", "3"}).err.find("did you mean --epochs?") != std::string::npos);
+  // No abbreviations.
+  CHECK(cyto({"tra"}).exit == 2);
+  CHECK(cyto({"train", "--epoch", "3"}).exit == 2);
+}
+
+TEST_CASE("errors as JSON") {
+  const auto result = cyto({"eval", "--run", "/no\nwhere", "--json"});
+  CHECK(result.exit == 4);
+  const auto error = nlohmann::json::parse(result.out)["error"];
+  CHECK(error["id"] == "run.missing");
+  CHECK(error["file"] == "/no\\x0awhere");
+  CHECK(error["exit_code"] == 4);
+}
+
+TEST_CASE("disk.full: standard output is checked") {
+  const auto result = cyto({"config", "show"}, {}, "/dev/full");
+  CHECK(result.exit == 4);
+  CHECK(result.err.find("standard output") != std::string::npos);
+  CHECK(cyto({}, {}, "/dev/full").exit == 4);
+}
+
+TEST_CASE("cfg: order of precedence") {
+  const TempFolder folder;
+  const std::string file = folder / "c.toml";
+  write_file_atomically(file, "[optimizer]\nlr = 0.25\nmomentum = 0.5\n[train]\nepochs = 7\n");
+  const auto value = [&](const char* key) {
+    const auto shown = cyto({"config", "show", "--json", "--config", file, "--lr", "0.125"},
+                            {"CYTO_LR=0.5", "CYTO_MOMENTUM=0.75"});
+    return nlohmann::json::parse(shown.out)[key];
+  };
+  CHECK(value("optimizer.lr")["value"] == "0.125");
+  CHECK(value("optimizer.lr")["source"] == "--lr");
+  CHECK(value("optimizer.momentum")["value"] == "0.75");
+  CHECK(value("optimizer.momentum")["source"] == "CYTO_MOMENTUM");
+  CHECK(value("train.epochs")["value"] == "7");
+  CHECK(value("train.batch")["source"] == "default");
+}
+
+TEST_CASE("threads: none is an error") {
+  CHECK(cyto({"config", "show", "--threads", "0"}).exit == 2);
+  CHECK(cyto({"config", "show"}, {"OMP_NUM_THREADS=0"}).exit == 2);
+  CHECK(cyto({"config", "show"}, {"CYTO_THREADS=0"}).exit == 2);
+}
+
+TEST_CASE("gpu.none: a device this build does not have") {
+  const auto result =
+      cyto({"train", "--data", "/nowhere", "--output", "/tmp/never", "--device", "cuda"});
+  CHECK(result.exit == 5);
+  CHECK(result.err.find("no CUDA") != std::string::npos);
+}

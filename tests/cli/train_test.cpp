@@ -1,0 +1,256 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cytograd/core/random.h"
+#include "cytograd/io/file.h"
+#include "support/program.h"
+#include "support/temp_folder.h"
+
+using namespace cytograd;
+using test::cyto;
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+namespace {
+
+// Images and a command line for a run of a second or two.
+class Lab {
+ public:
+  Lab() : data(folder / "data") { test::write_discs(data, {"large", "small", "tiny"}, 12); }
+  Words train(const std::string& run, const Words& more = {}) const {
+    Words out = {"train", "--data",    data,  "--output", folder / run, "--image-size",
+                 "16",    "--epochs",  "4",   "--batch",  "8",          "--ema",
+                 "0.9",   "--augment", "full"};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+  std::string last(const std::string& run) const {
+    return read_file(folder / (run + "/checkpoints/last"));
+  }
+  std::string file(const std::string& run, const std::string& name) const {
+    return read_file(folder / (run + "/" + name));
+  }
+  TempFolder folder;
+  std::string data;
+};
+
+void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+// Until the run has at least one finished epoch, or has ended.
+void wait_for_epoch(const std::string& run) {
+  std::error_code error;
+  for (int i = 0; i < 2000; ++i) {
+    if (fs::file_size(run + "/metrics.jsonl", error) > 0 && !error) return;
+    pause(0.005);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("train, eval, predict, embed and report") {
+  const Lab lab;
+  const auto trained = cyto(lab.train("a", {"--epochs", "6", "--augment", "none", "--json"}));
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  for (const char* name : {"config.toml", "splits.csv", "samples.csv", "environment.json",
+                           "metrics.csv", "metrics.jsonl", "DONE", "report/index.html",
+                           "report/predictions.csv", "checkpoints/last", "checkpoints/best"})
+    CHECK_MESSAGE(fs::exists(lab.folder / (std::string("a/") + name)), name);
+  CHECK(fs::is_symlink(lab.folder / "a/checkpoints/last"));
+  CHECK(!fs::exists(lab.folder / "a/run.lock"));
+
+  const auto evaluated = cyto({"eval", "--run", lab.folder / "a", "--json"});
+  REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
+  CHECK(evaluated.out == trained.out);
+  const auto scores = nlohmann::json::parse(evaluated.out);
+  CHECK(scores["split"] == "test");
+  CHECK(scores["n"] == 7);
+  CHECK(scores["confusion"].size() == 3);
+  // The same images elsewhere, all of them.
+  fs::copy(lab.data, lab.folder / "copy", fs::copy_options::recursive);
+  const auto all = cyto({"eval", "--run", lab.folder / "a", "--data", lab.folder / "copy",
+                         "--split", "all", "--json"});
+  CHECK(nlohmann::json::parse(all.out)["n"] == 36);
+
+  const auto predicted =
+      cyto({"predict", "--run", lab.folder / "a", "--json", lab.data + "/tiny/0.png"});
+  const auto rows = nlohmann::json::parse(predicted.out);
+  REQUIRE(rows.size() == 1);
+  double sum = 0;
+  for (const auto& [name, p] : rows[0]["probabilities"].items()) sum += p.get<double>();
+  CHECK(sum == doctest::Approx(1));
+
+  CHECK(cyto({"embed", "--run", lab.folder / "a"}).exit == 0);
+  CHECK(fs::exists(lab.folder / "a/embeddings.h5ad"));
+  CHECK(lab.file("a", "embeddings.csv").find(",e511") != std::string::npos);
+  const std::string page = lab.file("a", "report/index.html");
+  CHECK(page.find("http") == std::string::npos);  // self-contained
+  CHECK(page.find("<script") == std::string::npos);
+}
+
+TEST_CASE("threads and locale: the same bytes") {
+  const Lab lab;
+  REQUIRE(cyto(lab.train("a", {"--threads", "1"})).exit == 0);
+  for (const char* threads : {"2", "7"}) {
+    REQUIRE(cyto(lab.train("b", {"--threads", threads, "--force"}), {"LC_ALL=tr_TR.UTF-8"}).exit ==
+            0);
+    CHECK(lab.last("a") == lab.last("b"));
+    CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
+  }
+  REQUIRE(cyto(lab.train("b", {"--force"}), {"LC_ALL=de_DE.UTF-8"}).exit == 0);
+  CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
+  // The written configuration repeats the run.
+  const auto again =
+      cyto({"train", "--config", lab.folder / "a/config.toml", "--output", lab.folder / "c"});
+  REQUIRE_MESSAGE(again.exit == 0, again.err);
+  CHECK(lab.last("a") == lab.last("c"));
+}
+
+TEST_CASE("kill9: a resumed run ends with the same bytes") {
+  const Lab lab;
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(cyto(lab.train("a")).exit == 0);
+  const double whole =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  Rng rng(static_cast<uint64_t>(getpid()), "kill9");
+  for (int round = 0; round < 8; ++round) {
+    fs::remove_all(lab.folder / "b");
+    test::Program victim(lab.train("b"), lab.folder.path().string());
+    const double at = rng.uniform(0.05, 1.0) * whole;
+    CAPTURE(at);
+    pause(at);
+    victim.send(SIGKILL);
+    victim.wait();
+    const auto resumed = fs::exists(lab.folder / "b/config.toml")
+                             ? cyto({"train", "--resume", lab.folder / "b"})
+                             : cyto(lab.train("b"));
+    REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
+    CHECK(lab.last("a") == lab.last("b"));
+    CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
+    CHECK(lab.file("a", "metrics.jsonl") == lab.file("b", "metrics.jsonl"));
+  }
+}
+
+TEST_CASE("signal: a step is finished, a checkpoint written, and the run goes on") {
+  const Lab lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "12"})).exit == 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    test::Program run(lab.train("b", {"--epochs", "12", "--force"}), lab.folder.path().string());
+    wait_for_epoch(lab.folder / "b");
+    run.send(signal);
+    const auto stopped = run.wait();
+    CHECK(stopped.exit == 128 + signal);
+    CHECK(stopped.err.find("--resume") != std::string::npos);
+    const auto resumed = cyto({"train", "--resume", lab.folder / "b"});
+    REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
+    CHECK(lab.last("a") == lab.last("b"));
+    CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
+    fs::remove_all(lab.folder / "b");
+  }
+}
+
+TEST_CASE("lock: one process per run folder") {
+  const Lab lab;
+  test::Program first(lab.train("a", {"--epochs", "40"}), lab.folder.path().string());
+  wait_for_epoch(lab.folder / "a");
+  for (const Words& words :
+       {lab.train("a", {"--force"}), Words{"train", "--resume", lab.folder / "a"}}) {
+    const auto second = cyto(words);
+    CHECK(second.exit == 4);
+    CHECK(second.err.find("[lock]") != std::string::npos);
+  }
+  first.send(SIGKILL);
+  first.wait();
+  const auto taken = cyto(lab.train("a", {"--force", "--epochs", "1"}));
+  CHECK_MESSAGE(taken.exit == 0, taken.err);
+}
+
+TEST_CASE("nan: training stops at the step that diverged") {
+  const Lab lab;
+  const auto result = cyto(lab.train("a", {"--lr", "1e12", "--optimizer", "sgd"}));
+  CHECK(result.exit == 6);
+  for (const char* word : {"loss ce", "lr ", "gradient norm", "not finite in", "samples", "[nan]"})
+    CHECK_MESSAGE(result.err.find(word) != std::string::npos, word);
+  CHECK(fs::exists(lab.folder / "a/diverged.safetensors"));
+  CHECK(fs::exists(lab.folder / "a/checkpoints/last"));
+}
+
+TEST_CASE("existing results stay without --force, foreign folders always") {
+  const Lab lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "1"})).exit == 0);
+  const std::string before = lab.last("a");
+  CHECK(cyto(lab.train("a", {"--epochs", "1"})).exit == 4);
+  // --force replaces nothing when the new run cannot start.
+  fs::rename(lab.data, lab.folder / "gone");
+  CHECK(cyto(lab.train("a", {"--force"})).exit == 4);
+  fs::rename(lab.folder / "gone", lab.data);
+  CHECK(lab.last("a") == before);
+  fs::create_directory(lab.folder / "foreign");
+  write_file_atomically(lab.folder / "foreign/thesis.txt", "words");
+  const auto refused = cyto(lab.train("foreign", {"--force"}));
+  CHECK(refused.exit == 4);
+  CHECK(refused.err.find("run.foreign") != std::string::npos);
+  CHECK(lab.file("foreign", "thesis.txt") == "words");
+  // A failed start leaves nothing behind.
+  CHECK(cyto({"train", "--data", "/nowhere", "--output", lab.folder / "new"}).exit == 4);
+  CHECK(!fs::exists(lab.folder / "new"));
+}
+
+TEST_CASE("a damaged checkpoint is named with the one before it") {
+  const Lab lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "3"})).exit == 0);
+  fs::remove(lab.folder / "a/DONE");
+  std::string bytes = lab.last("a");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  const std::string good = bytes;
+  write_file_atomically(fs::canonical(lab.folder / "a/checkpoints/last").string(), bytes);
+  const auto refused = cyto({"train", "--resume", lab.folder / "a"});
+  CHECK(refused.exit == 3);
+  CHECK(refused.err.find("the newest good checkpoint is") != std::string::npos);
+  const auto resumed = cyto({"train", "--resume", "auto", "--output", lab.folder / "a"});
+  CHECK_MESSAGE(resumed.exit == 0, resumed.err);
+  CHECK(resumed.err.find("going on from") != std::string::npos);
+}
+
+TEST_CASE("change: a resumed run refuses other data and other settings") {
+  const Lab lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "2"})).exit == 0);
+  fs::remove(lab.folder / "a/DONE");
+  const auto settings = cyto({"train", "--resume", lab.folder / "a", "--lr", "0.5"});
+  CHECK(settings.exit == 2);
+  CHECK(settings.err.find("optimizer.lr") != std::string::npos);
+  fs::copy_file(lab.data + "/tiny/0.png", lab.data + "/tiny/1.png",
+                fs::copy_options::overwrite_existing);
+  CHECK(cyto({"train", "--resume", lab.folder / "a"}).exit == 3);
+}
+
+TEST_CASE("paths: odd bytes in folders, classes and the run") {
+  const Lab lab;
+  const std::string data = lab.folder / "da ta\xff'\"<b>";
+  test::write_discs(data, {"<script>", "a,b\"c"}, 8);
+  const std::string run = lab.folder / "r u n\xfe";
+  const auto trained =
+      cyto({"train", "--data", data, "--output", run, "--image-size", "16", "--epochs", "1"});
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  const auto evaluated = cyto({"eval", "--run", run, "--json"});
+  REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
+  CHECK(nlohmann::json::parse(evaluated.out)["classes"][0] == "<script>");
+  CHECK(read_file(run + "/report/index.html").find("<script>") == std::string::npos);
+}
+
+TEST_CASE("readonly: output faults come before any work") {
+  const Lab lab;
+  CHECK(cyto(lab.train("data/large/0.png")).exit == 4);
+  CHECK(cyto({"train", "--data", lab.data, "--output", "/proc/cyto"}).exit == 4);
+  if (geteuid() == 0) {
+    MESSAGE("permissions do not bind root; skipped");
+    return;
+  }
+  fs::permissions(lab.data, fs::perms::owner_read | fs::perms::owner_exec);
+  CHECK(cyto(lab.train("a", {"--epochs", "1"}), {"HOME=", "TMPDIR=/nowhere"}).exit == 0);
+  fs::permissions(lab.data, fs::perms::owner_all);
+}
