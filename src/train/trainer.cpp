@@ -120,8 +120,9 @@ std::vector<std::string> Trainer::load_weights(const std::string& path) {
   };
   nn::NamedTensors fitting;
   for (auto& [name, tensor] : state) {
+    const std::string& wanted = name;
     const auto mine = std::find_if(model_state.begin(), model_state.end(),
-                                   [&](const auto& entry) { return entry.first == name; });
+                                   [&wanted](const auto& entry) { return entry.first == wanted; });
     const bool absent = mine == model_state.end();
     if (head(name) && (absent || mine->second.shape() != tensor.shape())) {
       notes.push_back(name + " does not fit and starts from random values");
