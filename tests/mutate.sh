@@ -10,6 +10,9 @@ git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t 
 cd "$scratch"
 cmake --preset release -DCYTOGRAD_PCH=OFF ${CMAKE_ARGS:-} >/dev/null
 cmake --build --preset release --target test_ops test_autograd test_core -j "$(nproc)" >/dev/null
+for program in test_ops test_autograd test_core; do
+  build/release/tests/$program >/dev/null || { echo "$program fails without any fault"; exit 1; }
+done
 
 survived=0 caught=0
 while IFS='|' read -r file from to program filter; do
