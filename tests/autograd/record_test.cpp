@@ -1,6 +1,7 @@
 #include "cytograd/autograd/record.h"
 
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <thread>
@@ -44,6 +45,14 @@ TEST_CASE("gradients add up over every path and every backward") {
   CHECK(x.grad().to_vector<double>() == std::vector<double>{8, 8, 8});
 }
 
+TEST_CASE("a node waits for every path, short or long") {
+  const Tensor x = Tensor::from<double>({1, 2, 3});
+  x.set_requires_grad(true);
+  const Tensor y = scaled(x, 2);
+  added(y, scaled(scaled(y, 3), 2)).backward(Tensor::ones({3}, Dtype::float64));
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{14, 14, 14});
+}
+
 TEST_CASE("two leaves never share one gradient buffer") {
   const Tensor a = Tensor::ones({2}, Dtype::float64), b = Tensor::ones({2}, Dtype::float64);
   a.set_requires_grad(true);
@@ -72,12 +81,21 @@ TEST_CASE("a consumed graph and a changed saved tensor are refused") {
 }
 
 TEST_CASE("a graph of 200,000 nodes is freed without recursion") {
-  const Tensor x = Tensor::ones({1}, Dtype::float64);
-  x.set_requires_grad(true);
-  Tensor y = x;
-  for (int i = 0; i < 200'000; ++i) y = scaled(y, 1);
-  y = Tensor{};
-  CHECK(x.requires_grad());
+  const auto build_and_free = [](void*) -> void* {
+    const Tensor x = Tensor::ones({1}, Dtype::float64);
+    x.set_requires_grad(true);
+    Tensor y = x;
+    for (int i = 0; i < 200'000; ++i) y = scaled(y, 1);
+    return nullptr;
+  };
+  // On a small stack, which recursion would run out of.
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 256 << 10);
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, &attributes, build_and_free, nullptr) == 0);
+  pthread_attr_destroy(&attributes);
+  CHECK(pthread_join(thread, nullptr) == 0);
 }
 
 TEST_CASE("memory of a graph is given back as backward passes") {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
@@ -83,6 +84,30 @@ TEST_CASE("the first failing chunk in order decides the error, for any number of
       REQUIRE(message == "chunk: 21");
     }
     CHECK(parallel_total(1000, 1) == 499'500);
+  }
+}
+
+TEST_CASE("a loop returns only after every chunk has ended, failed or not") {
+  const Threads threads(3);
+  for (const bool fail : {false, true}) {
+    std::atomic<int> begun{0}, ended{0};
+    const auto caller = std::this_thread::get_id();
+    const auto chunk = [&](int64_t, int64_t) {
+      ++begun;
+      if (std::this_thread::get_id() != caller)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      else
+        while (begun < 2) std::this_thread::yield();  // a worker has a chunk
+      ++ended;
+      check<ValueError>(!fail, "chunk", "fails");
+    };
+    try {
+      parallel_for(3, 1, chunk);
+      CHECK(!fail);
+    } catch (const ValueError&) {
+      CHECK(fail);
+    }
+    CHECK(ended == begun);
   }
 }
 

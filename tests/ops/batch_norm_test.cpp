@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "cytograd/ops/elementwise.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -154,6 +155,15 @@ TEST_CASE("batch_norm backward survives a later update of the running statistics
   batch_norm(x, {}, {}, mean, var, {.training = true});
   y.backward(Tensor::ones({2, 2}, Dtype::float64));
   CHECK(x.grad().to_vector<double>() == std::vector<double>{0.5, 0.5, 0.5, 0.5});
+}
+
+TEST_CASE("batch_norm marks the running statistics as changed") {
+  const Tensor x = Tensor::from<double>({1, 2, 3, 5}, {2, 2});
+  const Tensor running = Tensor::ones({2}, Dtype::float64), w = running.clone();
+  w.set_requires_grad(true);
+  const Tensor y = mul(w, running);  // saves both
+  batch_norm(x, {}, {}, running, {}, {.training = true});
+  CHECK_THROWS_AS(y.backward(Tensor::ones({2}, Dtype::float64)), StateError);
 }
 
 TEST_CASE("batch_norm refuses bad arguments") {

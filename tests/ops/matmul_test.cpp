@@ -1,6 +1,7 @@
 #include "cytograd/ops/matmul.h"
 
 #include "cytograd/ops/linear.h"
+#include "cytograd/ops/shape.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -55,6 +56,16 @@ TEST_CASE("matmul") {
   check_matmul({2, 3, 4}, {4, 5}, {2, 3, 5});
   check_matmul({3, 4}, {2, 4, 5}, {2, 3, 5});
   check_matmul({2, 1, 3, 4}, {3, 4, 2}, {2, 3, 3, 2});
+}
+
+TEST_CASE("matmul of repeated rows and columns, which no leading dimension describes") {
+  const Tensor row = Tensor::from<double>({1, 2, 3}, {1, 3});
+  const Tensor b = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {3, 2});
+  const std::vector<double> want{22, 28, 22, 28, 22, 28, 22, 28};
+  CHECK(matmul(expand(row, {4, 3}), b).to_vector<double>() == want);
+  const Tensor column = expand(transpose(row, 0, 1), {3, 4});
+  CHECK(matmul(transpose(b, 0, 1), column).to_vector<double>() ==
+        std::vector<double>{22, 22, 22, 22, 28, 28, 28, 28});
 }
 
 TEST_CASE("linear") {

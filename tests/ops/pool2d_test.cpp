@@ -167,6 +167,13 @@ TEST_CASE("max_pool2d sends the gradient to the first of equal values, to the la
   CHECK(std::isnan(y.to_vector<double>()[1]));
   y.backward(Tensor::ones(y.shape(), Dtype::float64));
   CHECK(x.grad().to_vector<double>() == std::vector<double>{1, 0, 1, 0, 1, 0});
+  // Channels enough for whole vectors and a rest.
+  const Tensor level = Tensor::full({1, 2, 2, 37}, 4.0);
+  level.set_requires_grad(true);
+  max_pool2d(level, {.kernel = 2}).backward(Tensor::ones({1, 1, 1, 37}));
+  std::vector<float> first(4 * 37, 0.0f);
+  std::fill_n(first.begin(), 37, 1.0f);
+  CHECK(level.grad().to_vector<float>() == first);
   const Tensor low = Tensor::full({1, 2, 2, 1}, -INFINITY);
   low.set_requires_grad(true);
   const Tensor lowest = max_pool2d(low, {.kernel = 2});

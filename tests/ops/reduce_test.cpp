@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "support/kernel_case.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -148,6 +149,8 @@ TEST_CASE("sums longer than a chunk keep float64 accuracy and the same bits") {
   const Tensor table = Tensor::full({100'003, 7}, 0.1);
   for (const float s : sum(table, 0).to_vector<float>())
     CHECK(s == doctest::Approx(100'003.0 * static_cast<double>(0.1f)).epsilon(1e-7));
+  const Tensor thirds = Tensor::full({300'007}, 1.0 / 3, Dtype::float64);
+  CHECK(same_for_any_threads([&] { return sum(thirds).to_vector<double>(); }));
   CHECK(sum(Tensor::full({3, 5000}, 2.0), 0).to_vector<float>() == std::vector<float>(5000, 6.0f));
 }
 
