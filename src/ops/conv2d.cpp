@@ -4,6 +4,7 @@
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
 #include "kernels/conv2d.h"
+#include "ops/conv_arguments.h"
 
 namespace cytograd {
 namespace {
@@ -13,31 +14,16 @@ using kernels::Conv2dShape;
 Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const Conv2dOptions& o) {
   constexpr const char* op = "conv2d";
-  check<ShapeError>(x.ndim() == 4 && weight.ndim() == 4, op,
-                    "expects input [N, H, W, C_in] and weight [C_out, kH, kW, C_in/groups], got ",
-                    x.shape(), " and ", weight.shape());
-  check<DtypeError>(x.dtype() == weight.dtype(), op, "expects one dtype, got ", x.dtype(), " and ",
-                    weight.dtype());
-  check<ValueError>(o.stride.h >= 1 && o.stride.w >= 1, op, "stride must be >= 1, got ", o.stride);
-  check<ValueError>(o.dilation.h >= 1 && o.dilation.w >= 1, op, "dilation must be >= 1, got ",
-                    o.dilation);
-  check<ValueError>(o.padding.h >= 0 && o.padding.w >= 0, op, "padding must be >= 0, got ",
-                    o.padding);
-  check<ValueError>(o.groups >= 1, op, "groups must be >= 1, got ", o.groups);
+  check_conv_arguments({op, "input [N, H, W, C_in] and weight [C_out, kH, kW, C_in/groups]",
+                        o.stride, o.padding, o.dilation, o.groups},
+                       x, weight);
   const int64_t c_in = x.size(3), c_out = weight.size(0);
   check<ShapeError>(c_in % o.groups == 0 && c_out % o.groups == 0, op, "groups ", o.groups,
                     " must divide the ", c_in, " input and ", c_out, " output channels");
   check<ShapeError>(weight.size(3) == c_in / o.groups, op, "weight expects ", c_in / o.groups,
                     " input channels for input ", x.shape(), ", got ", weight.shape(),
                     "; groups is ", o.groups);
-  check<ShapeError>(weight.size(1) >= 1 && weight.size(2) >= 1, op,
-                    "the filter is empty: ", weight.shape());
-  if (bias.defined()) {
-    check<ShapeError>(bias.shape() == Shape{c_out}, op, "bias expects [", c_out, "], got ",
-                      bias.shape());
-    check<DtypeError>(bias.dtype() == x.dtype(), op, "bias expects ", x.dtype(), ", got ",
-                      bias.dtype());
-  }
+  check_conv_bias(op, x, bias, c_out);
   Conv2dShape s{.n = x.size(0),
                 .h = x.size(1),
                 .w = x.size(2),

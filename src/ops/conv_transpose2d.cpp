@@ -6,6 +6,7 @@
 #include "kernels/context.h"
 #include "kernels/conv2d.h"
 #include "ops/common.h"
+#include "ops/conv_arguments.h"
 
 namespace cytograd {
 namespace {
@@ -16,17 +17,9 @@ using kernels::Conv2dShape;
 Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const ConvTranspose2dOptions& o) {
   constexpr const char* op = "conv_transpose2d";
-  check<ShapeError>(x.ndim() == 4 && weight.ndim() == 4, op,
-                    "expects input [N, H, W, C_in] and weight [C_in, kH, kW, C_out/groups], got ",
-                    x.shape(), " and ", weight.shape());
-  check<DtypeError>(x.dtype() == weight.dtype(), op, "expects one dtype, got ", x.dtype(), " and ",
-                    weight.dtype());
-  check<ValueError>(o.stride.h >= 1 && o.stride.w >= 1, op, "stride must be >= 1, got ", o.stride);
-  check<ValueError>(o.dilation.h >= 1 && o.dilation.w >= 1, op, "dilation must be >= 1, got ",
-                    o.dilation);
-  check<ValueError>(o.padding.h >= 0 && o.padding.w >= 0, op, "padding must be >= 0, got ",
-                    o.padding);
-  check<ValueError>(o.groups >= 1, op, "groups must be >= 1, got ", o.groups);
+  check_conv_arguments({op, "input [N, H, W, C_in] and weight [C_in, kH, kW, C_out/groups]",
+                        o.stride, o.padding, o.dilation, o.groups},
+                       x, weight);
   check<ValueError>(o.output_padding.h >= 0 && o.output_padding.w >= 0 &&
                         o.output_padding.h < o.stride.h && o.output_padding.w < o.stride.w,
                     op, "output_padding must be in 0..stride-1, got ", o.output_padding,
@@ -36,15 +29,8 @@ Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& b
                     " input channels for input ", x.shape(), ", got ", weight.shape());
   check<ShapeError>(c_in % o.groups == 0, op, "groups ", o.groups, " must divide the ", c_in,
                     " input channels");
-  check<ShapeError>(weight.size(1) >= 1 && weight.size(2) >= 1, op,
-                    "the filter is empty: ", weight.shape());
   check<ShapeError>(x.size(1) >= 1 && x.size(2) >= 1, op, "the image is empty: ", x.shape());
-  if (bias.defined()) {
-    check<ShapeError>(bias.shape() == Shape{c_out}, op, "bias expects [", c_out, "], got ",
-                      bias.shape());
-    check<DtypeError>(bias.dtype() == x.dtype(), op, "bias expects ", x.dtype(), ", got ",
-                      bias.dtype());
-  }
+  check_conv_bias(op, x, bias, c_out);
   const auto result = [](int64_t size, int64_t stride, int64_t pad, int64_t dilation, int64_t k,
                          int64_t extra) {
     return (size - 1) * stride - 2 * pad + dilation * (k - 1) + extra + 1;

@@ -202,3 +202,13 @@ TEST_CASE("the gradient of a bias over many pixels keeps its digits") {
   for (const double db : bias.grad().to_vector<double>())
     CHECK(std::abs(db / exact - 1) <= 1e-6);  // 64 roundings of 6e-8 that do not all agree
 }
+
+TEST_CASE("options of convolutions stay where sizes cannot overflow") {
+  const Tensor x = Tensor::zeros({1, 4, 4, 1}), w = Tensor::zeros({1, 3, 3, 1});
+  check_op_error<ValueError>([&] { conv2d(x, w, {}, {.padding = int64_t{1} << 62}); },
+                             "conv2d: padding must be <= 1073741824, got "
+                             "[4611686018427387904, 4611686018427387904]");
+  check_op_error<ValueError>([&] { conv_transpose2d(x, w, {}, {.dilation = int64_t{1} << 62}); },
+                             "conv_transpose2d: dilation must be <= 1073741824, got "
+                             "[4611686018427387904, 4611686018427387904]");
+}
