@@ -10,7 +10,9 @@ namespace {
 using autograd::Node;
 
 // Nobody else can see this memory, so it may be added into.
-bool may_add_into(const Tensor& t) { return t.is_unshared() && t.is_contiguous() && t.offset() == 0; }
+bool may_add_into(const Tensor& t) {
+  return t.is_unshared() && t.is_contiguous() && t.offset() == 0;
+}
 
 void accumulate(Tensor& sum, Tensor term) {
   if (!sum.defined()) {

@@ -21,8 +21,8 @@ void saturation(Planes& p, float factor);
 void hue(Planes& p, float turns);
 /// Grey values 0.299 R + 0.587 G + 0.114 B in all planes.
 void gray(Planes& p);
-/// Separates optical density into haematoxylin, eosin and a third stain (Ruifrok and Johnston 2001),
-/// multiplies each by `scale` and adds `bias`.
+/// Separates optical density into haematoxylin, eosin and a third stain (Ruifrok and Johnston
+/// 2001), multiplies each by `scale` and adds `bias`.
 void stain(Planes& p, const std::array<float, 3>& scale, const std::array<float, 3>& bias);
 /// Gaussian blur, border by reflection.
 void blur(Planes& p, float sigma);

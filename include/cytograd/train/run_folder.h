@@ -13,8 +13,8 @@ namespace cytograd {
 /// files).
 class RunFolder {
  public:
-  /// Takes the folder of a new run, changing nothing in it yet. With `force`, it may hold an earlier
-  /// run of ours, which `prepare` replaces.
+  /// Takes the folder of a new run, changing nothing in it yet. With `force`, it may hold an
+  /// earlier run of ours, which `prepare` replaces.
   /// @throws FileError run.exists if the folder is not empty, run.foreign if it is not ours; and
   /// whatever else prevents writing, before any work
   static RunFolder create(const std::string& path, bool force);
