@@ -10,7 +10,7 @@ export SCRATCH=${SCRATCH:-$BUILD/fuzz}
 search() {
   local name=$1
   mkdir -p "$SCRATCH/$name"
-  if "$BUILD/tests/fuzz/fuzz_$name" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=2048 \
+  if "$BUILD/tests/fuzz/fuzz_$name" -seed=1 -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=2048 \
     -max_len=20000 -print_final_stats=1 -artifact_prefix="$SCRATCH/$name/" \
     "$SCRATCH/$name" "tests/fuzz/corpus/$name" >"$SCRATCH/$name.log" 2>&1; then
     echo "$name: $(sed -n 's/.*number_of_executed_units: *//p' "$SCRATCH/$name.log") inputs, no finding"
