@@ -61,7 +61,7 @@ void add_split_fields(std::vector<ConfigField>& f) {
 }
 
 void add_model_fields(std::vector<ConfigField>& f) {
-  f.push_back(other("model.name", "--model", "resnet18 .. resnet152, densenet121 ..", &C::model));
+  f.push_back(other("model.name", "--model", "resnet18 .. resnet101, densenet121 ..", &C::model));
   f.push_back(number("model.embedding", "--embedding",
                      "Length of the embedding before the classifier; 0: none of its own",
                      &C::embedding, 0, 65536));
