@@ -29,7 +29,7 @@ Patches<T> input_patches(const Conv2dShape& s, const T* x) {
   return {.data = x,
           .height = s.h,
           .width = s.w,
-          .pixel_stride = s.c_in,
+          .pixel_stride = s.x_pitch_or_packed(),
           .channels = s.c_in / s.groups,
           .grid_h = s.out_h(),
           .grid_w = s.out_w(),
@@ -69,16 +69,31 @@ void for_each_group(const Conv2dShape& s, const F& f) {
   parallel_for(s.groups, 1, [&](int64_t group, int64_t) { f(group); });
 }
 
-// The product of the patches of n images with B, through strips where the shape allows.
+template <class T>
+cpu::GemmTask<T> task_of(const Patches<T>& p, int64_t n, int64_t cols) {
+  cpu::GemmTask<T> task{.rows = n * p.grid_h * p.grid_w,
+                        .cols = cols,
+                        .depth = p.taps_h * p.taps_w * p.channels,
+                        .pack_b_once = true};
+  if (!cpu::strips_fit(p)) return task;
+  task.run = p.taps_w * p.channels;
+  task.row_unit = p.grid_w;
+  return task;
+}
+
+// Patches of one tap that step from pixel to pixel are the rows of the image itself.
+template <class T>
+bool are_rows(const Patches<T>& p) {
+  return p.taps_h * p.taps_w == 1 && p.step_h == 1 && p.step_w == 1 && p.origin_h == 0 &&
+         p.origin_w == 0 && p.grid_h == p.height && p.grid_w == p.width;
+}
+
+// The product of the patches with B, through strips where the shape allows.
 template <class T, class B, class C>
-void multiply_patches(const Patches<T>& p, int64_t n, int64_t cols, const Epilogue<T>& epilogue,
-                      const B& pack_b, const C& c_row) {
+void multiply_patches(const Patches<T>& p, const cpu::GemmTask<T>& task, const B& pack_b,
+                      const C& c_row, const Conv2dInput<T>& input = {}) {
   using Kernels = simd::GemmKernels<T>;
-  cpu::GemmTask<T> task{
-      n * p.grid_h * p.grid_w, cols, p.taps_h * p.taps_w * p.channels, true, false, epilogue};
   if (cpu::strips_fit(p)) {
-    task.run = p.taps_w * p.channels;
-    task.row_unit = p.grid_w;
     return cpu::run_gemm(
         task,
         [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
@@ -86,22 +101,33 @@ void multiply_patches(const Patches<T>& p, int64_t n, int64_t cols, const Epilog
         },
         pack_b, c_row);
   }
-  // Patches of one tap that step from pixel to pixel are the rows of the image itself.
-  const bool dense = p.taps_h * p.taps_w == 1 && p.step_h == 1 && p.step_w == 1 &&
-                     p.origin_h == 0 && p.origin_w == 0 && p.grid_h == p.height &&
-                     p.grid_w == p.width;
+  const bool dense = are_rows(p);
   cpu::run_gemm(
       task,
       [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
         cpu::pack_by_row(f, block, product, [&](T* to) {
-          if (dense)
-            f.copy(to, max_depth, p.data + block.row * p.pixel_stride + block.k, p.pixel_stride,
-                   block.rows, block.depth, block.depth);
+          const T* from = p.data + block.row * p.pixel_stride + block.k;
+          if (input.scale)
+            f.copy_affine(to, max_depth, from, p.pixel_stride, block.rows, block.depth,
+                          input.scale + block.k, input.shift + block.k, true);
+          else if (dense)
+            f.copy(to, max_depth, from, p.pixel_stride, block.rows, block.depth, block.depth);
           else
             f.gather(to, max_depth, p, block.row, block.rows, block.k, block.depth);
         });
       },
       pack_b, c_row);
+}
+
+// Packs the filters of one group as B: row k is one place of the patch, column c one filter.
+template <class T>
+auto filters_of_group(const Conv2dShape& s, const T* weight, int64_t group) {
+  const int64_t filter = s.kh * s.kw * (s.c_in / s.groups);
+  return [filter, from = weight + group * (s.c_out / s.groups) * filter](
+             const simd::GemmKernels<T>& f, int64_t k, int64_t depth, int64_t col, int64_t cols,
+             T* to) {
+    f.transpose(to, f.panel_cols, from + col * filter + k, filter, depth, cols, f.panel_cols);
+  };
 }
 
 // Gradient for the input pixels (first_h + i*stride_h, first_w + j*stride_w). They all see the same
@@ -146,7 +172,7 @@ void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight
       depth -= n;
     }
   };
-  multiply_patches<T>(patches, s.n, c_in, {}, pack_b, [&](int64_t row) {
+  multiply_patches<T>(patches, task_of(patches, s.n, c_in), pack_b, [&](int64_t row) {
     const int64_t j = row % grid_w, i = row / grid_w % grid_h, n = row / grid_w / grid_h;
     const int64_t y = first_h + i * s.stride_h, x = first_w + j * s.stride_w;
     return dx + ((n * s.h + y) * s.w + x) * s.c_in + group * c_in;
@@ -158,23 +184,42 @@ void backward_data_of_residue(const Conv2dShape& s, const T* dy, const T* weight
 template <class T>
 void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
                     const Epilogue<T>& epilogue) {
-  using Kernels = simd::GemmKernels<T>;
   if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_forward(s, x, weight, y, epilogue);
   const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
-  const int64_t filter = s.kh * s.kw * c_in;
   for_each_group(s, [&](int64_t group) {
     const Patches<T> patches = input_patches(s, x + group * c_in);
-    const T* weight_group = weight + group * c_out * filter;
-    Epilogue<T> part = epilogue;
-    if (part.bias) part.bias += group * c_out;
-    multiply_patches<T>(
-        patches, s.n, c_out, part,
-        [&](const Kernels& f, int64_t k, int64_t depth, int64_t col, int64_t cols, T* to) {
-          f.transpose(to, f.panel_cols, weight_group + col * filter + k, filter, depth, cols,
-                      f.panel_cols);
-        },
-        [&](int64_t row) { return y + row * s.c_out + group * c_out; });
+    cpu::GemmTask<T> task = task_of(patches, s.n, c_out);
+    task.epilogue = epilogue;
+    if (epilogue.bias) task.epilogue.bias += group * c_out;
+    multiply_patches<T>(patches, task, filters_of_group(s, weight, group), [&](int64_t row) {
+      return y + row * s.y_pitch_or_packed() + group * c_out;
+    });
   });
+}
+
+template <class T>
+Tensor pack_filters(const Conv2dShape& s, const T* weight) {
+  const simd::GemmKernels<T>& kernels = cpu::gemm_kernels<T>();
+  const cpu::GemmTask<T> task = task_of(input_patches<T>(s, nullptr), s.n, s.c_out);
+  const cpu::GemmPlan plan = cpu::plan_gemm({task.rows, task.cols, task.depth, task.run, 1},
+                                            kernels.panel_rows, kernels.panel_cols);
+  Tensor out = Tensor::empty({plan.packed_b_size(kernels.panel_cols)},
+                             sizeof(T) == 4 ? Dtype::float32 : Dtype::float64);
+  cpu::pack_whole_b(task, plan, kernels, filters_of_group(s, weight, 0), out.data<T>());
+  return out;
+}
+
+template <class T>
+void conv2d_fused(const Conv2dShape& s, const T* x, const Tensor& filters, T* y,
+                  const Conv2dInput<T>& input, bool accumulate, const Epilogue<T>& epilogue) {
+  const Patches<T> patches = input_patches(s, x);
+  cpu::GemmTask<T> task = task_of(patches, s.n, s.c_out);
+  task.epilogue = epilogue;
+  task.accumulate = accumulate;
+  task.packed_b = filters.data<T>();
+  multiply_patches<T>(
+      patches, task, [](const auto&...) {},
+      [&](int64_t row) { return y + row * s.y_pitch_or_packed(); }, input);
 }
 
 template <class T>
@@ -199,7 +244,7 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
     const T* dy_group = dy + group * c_out;
     T* dw_group = dw + group * c_out * filter;
     cpu::run_gemm<T>(
-        {c_out, filter, s.n * s.out_h() * s.out_w(), false, false, {}},
+        {.rows = c_out, .cols = filter, .depth = s.n * s.out_h() * s.out_w()},
         [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
           cpu::pack_by_depth(f, block, product, dy_group + block.k * s.c_out + block.row, s.c_out);
         },
@@ -216,6 +261,9 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
 
 #define CYTOGRAD_INSTANTIATE(T)                                                                 \
   template void conv2d_forward(const Conv2dShape&, const T*, const T*, T*, const Epilogue<T>&); \
+  template Tensor pack_filters(const Conv2dShape&, const T*);                                   \
+  template void conv2d_fused(const Conv2dShape&, const T*, const Tensor&, T*,                   \
+                             const Conv2dInput<T>&, bool, const Epilogue<T>&);                  \
   template void conv2d_backward_data(const Conv2dShape&, const T*, const T*, T*);               \
   template void conv2d_backward_weight(const Conv2dShape&, const T*, const T*, T*);
 CYTOGRAD_INSTANTIATE(float)

@@ -25,11 +25,12 @@ const simd::GemmKernels<T>& gemm_kernels();
 template <class T>
 struct GemmTask {
   int64_t rows, cols, depth;
-  bool pack_b_once;  // B is small enough, or dear enough, to pack before the threads start
-  bool accumulate;
-  kernels::Epilogue<T> epilogue;
-  int64_t run = depth;   // no block of the depth crosses a multiple of this
-  int64_t row_unit = 1;  // tiles of C start at multiples of this
+  bool pack_b_once = false;  // B is small enough, or dear enough, to pack before the threads start
+  bool accumulate = false;
+  kernels::Epilogue<T> epilogue = {};
+  int64_t run = depth;          // no block of the depth crosses a multiple of this
+  int64_t row_unit = 1;         // tiles of C start at multiples of this
+  const T* packed_b = nullptr;  // all of B as `pack_whole_b` leaves it, when it was packed before
 };
 
 /// The part of A that one step needs.
@@ -47,6 +48,9 @@ struct GemmPlan {
   int64_t col_block, col_blocks;
   int64_t panels;
 
+  int64_t packed_b_size(int64_t panel_cols) const {
+    return depth_blocks * panels * depth_block * panel_cols;
+  }
   int64_t tasks() const { return splits * row_blocks * col_blocks; }
   int64_t first_k(int64_t block) const {
     return block / blocks_per_run * run + block % blocks_per_run * depth_block;
@@ -111,11 +115,11 @@ void run_gemm(const GemmTask<T>& task, const A& ready_a, const B& pack_b, const 
   const simd::GemmKernels<T>& kernels = gemm_kernels<T>();
   const GemmPlan plan = plan_gemm({task.rows, task.cols, task.depth, task.run, task.row_unit},
                                   kernels.panel_rows, kernels.panel_cols);
-  T* whole_b = nullptr;
-  if (task.pack_b_once && plan.row_blocks > 1) {
-    whole_b = scratch<T>(Scratch::whole_b,
-                         plan.depth_blocks * plan.panels * plan.depth_block * kernels.panel_cols);
-    pack_whole_b(task, plan, kernels, pack_b, whole_b);
+  const T* whole_b = task.packed_b;
+  if (!whole_b && task.pack_b_once && plan.row_blocks > 1) {
+    T* to = scratch<T>(Scratch::whole_b, plan.packed_b_size(kernels.panel_cols));
+    pack_whole_b(task, plan, kernels, pack_b, to);
+    whole_b = to;
   }
   T* partial = plan.splits == 1 ? nullptr
                                 : scratch<T>(Scratch::partial, plan.splits * task.rows * task.cols);

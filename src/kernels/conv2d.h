@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cytograd/core/tensor.h"
 #include "kernels/gemm.h"
 
 namespace cytograd::kernels {
@@ -15,6 +16,11 @@ struct Conv2dShape {
   int64_t pad_h = 0, pad_w = 0;  ///< zeros on both sides
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t groups = 1;
+  int64_t x_pitch = 0, y_pitch = 0;  ///< elements between pixels; 0: packed. Forward only, not
+                                     ///< for depthwise convolutions
+
+  int64_t x_pitch_or_packed() const { return x_pitch ? x_pitch : c_in; }
+  int64_t y_pitch_or_packed() const { return y_pitch ? y_pitch : c_out; }
 
   int64_t out_h() const { return (h + 2 * pad_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
   int64_t out_w() const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
@@ -26,6 +32,23 @@ struct Conv2dShape {
 template <class T>
 void conv2d_forward(const Conv2dShape& shape, const T* x, const T* weight, T* y,
                     const Epilogue<T>& epilogue = {});
+
+/// What a pointwise convolution (1x1, stride 1, no padding) makes of its input while reading it.
+template <class T>
+struct Conv2dInput {
+  const T *scale = nullptr, *shift = nullptr;  ///< [c_in]: max(x*scale + shift, 0); null: x itself
+};
+
+/// The filters [c_out, kh, kw, c_in] in the order conv2d_fused reads them, for this process's
+/// instruction set. The number of images in `shape` does not matter. groups must be 1.
+template <class T>
+Tensor pack_filters(const Conv2dShape& shape, const T* weight);
+
+/// conv2d_forward for inference: packed filters, a map of the input, and `accumulate`: the sum is
+/// added to what y holds (then bias, then relu). groups must be 1.
+template <class T>
+void conv2d_fused(const Conv2dShape& shape, const T* x, const Tensor& filters, T* y,
+                  const Conv2dInput<T>& input, bool accumulate, const Epilogue<T>& epilogue);
 
 /// dx [n, h, w, c_in] = the gradient of sum(y * dy) by x. Overwritten.
 template <class T>

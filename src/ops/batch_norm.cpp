@@ -3,6 +3,7 @@
 #include "cytograd/autograd/record.h"
 #include "kernels/batch_norm.h"
 #include "ops/common.h"
+#include "ops/traced_params.h"
 
 namespace cytograd {
 namespace {
@@ -79,12 +80,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   Tensors inputs{x};
   if (weight.defined()) inputs.push_back(weight);
   if (bias.defined()) inputs.push_back(bias);
-  struct Params {
-    bool training, weight, bias;
-  };
   return record(
       "batch_norm", inputs, y, Saved{xp, wp, mean, rstd},
-      Params{options.training, weight.defined(), bias.defined()},
+      BatchNormCall{options.training, weight.defined(), bias.defined()},
       [](const auto& back, const Tensor& dy) -> Grads {
         const Tensor &x = back.saved[0], &weight = back.saved[1], &mean = back.saved[2];
         const bool dweight_wanted = back.params.weight && back.needs(1);

@@ -4,6 +4,7 @@
 #include "kernels/binary.h"
 #include "kernels/unary.h"
 #include "ops/common.h"
+#include "ops/traced_params.h"
 
 namespace cytograd {
 namespace {
@@ -22,15 +23,16 @@ Tensor unary(const char* op, const Tensor& x, UnaryParams params = {}) {
   Saved saved;
   if constexpr (F::slope_of == SlopeOf::input) saved = {xc};
   if constexpr (F::slope_of == SlopeOf::output) saved = {y};
-  return record(op, {x}, y, saved, params, [](const auto& back, const Tensor& dy) -> Grads {
-    const Tensor g = packed(dy);
-    Tensor dx = Tensor::empty_like(g);
-    on_device(g, [&](auto ctx) {
-      kernels::unary_backward(ctx, function, back.params,
-                              back.saved.size() ? back.saved[0] : Tensor{}, g, dx);
-    });
-    return {dx};
-  });
+  return record(op, {x}, y, saved, UnaryCall{function, params},
+                [](const auto& back, const Tensor& dy) -> Grads {
+                  const Tensor g = packed(dy);
+                  Tensor dx = Tensor::empty_like(g);
+                  on_device(g, [&](auto ctx) {
+                    kernels::unary_backward(ctx, back.params.function, back.params.params,
+                                            back.saved.size() ? back.saved[0] : Tensor{}, g, dx);
+                  });
+                  return {dx};
+                });
 }
 
 // Not recorded: operands that broadcast, checked.

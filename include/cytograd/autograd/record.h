@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cytograd/autograd/grad_mode.h"
+#include "cytograd/autograd/trace.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/tensor.h"
 
@@ -115,6 +116,8 @@ struct RecordedNode final : Node {
 template <class P, class Rule>
 Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, P params, Rule) {
   static_assert(std::is_empty_v<Rule>, "a backward rule captures nothing: pass values in params");
+  if (autograd::Tracer* tracer = autograd::tracer())
+    tracer->operation(name, inputs, output, saved.tensors, {&typeid(P), &params});
   if (!grad_enabled() || !autograd::any_requires_grad(inputs)) return output;
   auto node =
       std::make_shared<autograd::RecordedNode<P, Rule>>(std::move(saved), std::move(params));

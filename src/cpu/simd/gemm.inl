@@ -41,6 +41,13 @@ inline void store(T* p, Vec<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+// Negative elements become 0; NaN stays.
+template <class T>
+inline Vec<T> without_negative(Vec<T> x) {
+  const Vec<T> zero = broadcast(T{0});
+  return x < zero ? zero : x;
+}
+
 // Finishes one row of a tile: adds what C holds, the bias, clamps. `n` columns.
 template <class T>
 __attribute__((noinline)) void finish_scalars(const Product<T>& p, T* c, const T* sums, int64_t n) {
@@ -50,6 +57,26 @@ __attribute__((noinline)) void finish_scalars(const Product<T>& p, T* c, const T
     if (p.bias) v += p.bias[p.c_col + j];
     if (p.relu) v = v < 0 ? T{0} : v;
     c[j] = v;
+  }
+}
+
+// The same for a whole tile.
+template <class T, int64_t R, int64_t NV>
+inline void finish_tile(const Product<T>& p, Vec<T> (&sum)[R][NV], T* const* c_rows) {
+  Vec<T> bias[NV];
+  CYTOGRAD_UNROLL
+  for (int64_t v = 0; v < NV; ++v)
+    bias[v] = p.bias ? load(p.bias + p.c_col + v * lanes<T>) : broadcast(T{0});
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < R; ++i) {
+    T* c = c_rows[i] + p.c_col;
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) {
+      Vec<T> y = sum[i][v];
+      if (p.accumulate) y += load(c + v * lanes<T>);
+      if (p.bias) y += bias[v];
+      store(c + v * lanes<T>, p.relu ? without_negative<T>(y) : y);
+    }
   }
 }
 
@@ -114,7 +141,7 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
   else
     add_by_row<T, R, NV>(sum, p, a);
 
-  if (p.cols != NV * lanes<T> || p.bias || p.relu) {
+  if (p.cols != NV * lanes<T>) {
     T row[NV * lanes<T>];
     CYTOGRAD_UNROLL
     for (int64_t i = 0; i < R; ++i) {
@@ -124,15 +151,7 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
     }
     return;
   }
-  CYTOGRAD_UNROLL
-  for (int64_t i = 0; i < R; ++i) {
-    T* c = c_rows[i] + p.c_col;
-    CYTOGRAD_UNROLL
-    for (int64_t v = 0; v < NV; ++v) {
-      const Vec<T> old = p.accumulate ? load(c + v * lanes<T>) : broadcast(T{0});
-      store(c + v * lanes<T>, p.accumulate ? sum[i][v] + old : sum[i][v]);
-    }
-  }
+  finish_tile<T, R, NV>(p, sum, c_rows);
 }
 
 template <class T, int64_t R, int64_t NV, bool by_depth>
@@ -214,6 +233,30 @@ void copy(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t 
   for (int64_t r = 0; r < rows; ++r) {
     copy_run(to + r * to_stride, from + r * from_stride, cols);
     zero_run(to + r * to_stride + cols, padded - cols);
+  }
+}
+
+template <class T, bool relu>
+inline void affine_row(T* to, const T* from, int64_t cols, const T* scale, const T* shift) {
+  int64_t c = 0;
+  for (; c + lanes<T> <= cols; c += lanes<T>) {
+    const Vec<T> y = multiply_add(load(from + c), load(scale + c), load(shift + c));
+    store(to + c, relu ? without_negative<T>(y) : y);
+  }
+  for (; c < cols; ++c) {
+    const T y = from[c] * scale[c] + shift[c];
+    to[c] = relu && y < 0 ? T{0} : y;
+  }
+}
+
+template <class T>
+void copy_affine(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
+                 int64_t cols, const T* scale, const T* shift, bool relu) {
+  for (int64_t r = 0; r < rows; ++r) {
+    if (relu)
+      affine_row<T, true>(to + r * to_stride, from + r * from_stride, cols, scale, shift);
+    else
+      affine_row<T, false>(to + r * to_stride, from + r * from_stride, cols, scale, shift);
   }
 }
 
@@ -392,8 +435,8 @@ void gather_panel(T* to, const Patches<T>& p, int64_t row, int64_t rows, int64_t
 
 template <class T>
 constexpr GemmKernels<T> gemm_kernels() {
-  return {row_tile,      panel_columns<T>, &multiply<T>,    &copy<T>,
-          &transpose<T>, &gather<T>,       &gather_panel<T>};
+  return {row_tile,         panel_columns<T>, &multiply<T>, &copy<T>,
+          &copy_affine<T>, &transpose<T>,    &gather<T>,   &gather_panel<T>};
 }
 
 }  // namespace

@@ -60,6 +60,10 @@ struct GemmKernels {
   /// to[r*to_stride + c] = from[r*from_stride + c]; columns [cols, padded) become 0.
   void (*copy)(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
                int64_t cols, int64_t padded);
+  /// As `copy` without padding, each element as scale[c]*element + shift[c], negative ones as 0
+  /// when `relu`.
+  void (*copy_affine)(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
+                      int64_t cols, const T* scale, const T* shift, bool relu);
   /// to[r*to_stride + c] = from[c*from_stride + r]; columns [cols, padded) become 0.
   void (*transpose)(T* to, int64_t to_stride, const T* from, int64_t from_stride, int64_t rows,
                     int64_t cols, int64_t padded);

@@ -1,0 +1,195 @@
+#include <map>
+#include <string_view>
+#include <tuple>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/autograd/trace.h"
+#include "cytograd/core/error.h"
+#include "inference/graph.h"
+#include "ops/traced_params.h"
+
+namespace cytograd::inference {
+namespace {
+
+constexpr int64_t kBatch = 2;  // not 1, so that an axis of length 1 is not taken for the batch
+
+class GraphTracer final : public autograd::Tracer {
+ public:
+  GraphTracer(Graph& graph, const Tensor& input) : graph_(graph) { define(input); }
+
+  void operation(const char* name, const Tensors& inputs, const Tensor& output,
+                 const Tensors& saved, const autograd::TracedParams& params) override {
+    bool on_constants = true;
+    for (const Tensor& x : inputs) on_constants &= !x.defined() || find(x) < 0;
+    if (on_constants) return keep(output);
+    translate(name, inputs, output, saved, params);
+  }
+
+  int value_of(const Tensor& t) const {
+    const int value = find(t);
+    check<ValueError>(value >= 0, "compile",
+                      "the result does not come from the input by operations that are recorded");
+    return value;
+  }
+
+ private:
+  // The same data seen with the same shape is the same value, whichever handle shows it.
+  using Key = std::tuple<const void*, int64_t, std::vector<int64_t>>;
+  static Key key(const Tensor& t) {
+    return {t.storage().get(), t.offset(), {t.shape().begin(), t.shape().end()}};
+  }
+  int find(const Tensor& t) const {
+    const auto at = values_.find(key(t));
+    return at == values_.end() ? -1 : at->second;
+  }
+  // Keeps the storage alive, so that no later tensor takes its address.
+  void keep(const Tensor& t) { alive_.push_back(t.detach()); }
+
+  int define(const Tensor& t) {
+    check<ValueError>(t.ndim() >= 2 && t.size(0) == kBatch && t.is_contiguous(), "compile",
+                      "expects every result to be a packed batch of arrays, got one of shape ",
+                      t.shape());
+    const Shape shape(std::span<const int64_t>(t.shape().begin() + 1, t.shape().end()));
+    graph_.values.push_back({shape});
+    const int value = static_cast<int>(graph_.values.size()) - 1;
+    values_[key(t)] = value;
+    keep(t);
+    return value;
+  }
+
+  Step& add_step(Kind kind, std::vector<int> inputs, const Tensor& output) {
+    const int value = define(output);
+    graph_.steps.push_back({.kind = kind, .inputs = std::move(inputs), .output = value});
+    return graph_.steps.back();
+  }
+
+  void translate(std::string_view name, const Tensors& inputs, const Tensor& output,
+                 const Tensors& saved, const autograd::TracedParams& params);
+  void linear(const Tensors& inputs, const Tensor& output);
+  void batch_norm(const Tensors& inputs, const Tensor& output, const Tensors& saved,
+                  const BatchNormCall& call);
+
+  [[noreturn]] static void refuse(std::string_view name) {
+    throw ValueError("compile: the operation " + std::string(name) +
+                     " has no inference form; run the model itself");
+  }
+
+  Graph& graph_;
+  std::map<Key, int> values_;
+  Tensors alive_;
+};
+
+void GraphTracer::linear(const Tensors& inputs, const Tensor& output) {
+  const Tensor &x = inputs[0], &weight = inputs[1];
+  const int value = value_of(x);
+  graph_.values[static_cast<size_t>(value)].packed |= x.ndim() == 2;
+  Step& step = add_step(Kind::conv, {value}, output);
+  step.weight = weight.detach().contiguous();
+  step.bias = inputs[2].defined() ? inputs[2].detach().clone() : Tensor{};
+  step.conv = {.n = kBatch,
+               .h = x.numel() / x.size(-1) / kBatch,
+               .w = 1,
+               .c_in = x.size(-1),
+               .c_out = weight.size(0),
+               .kh = 1,
+               .kw = 1};
+}
+
+// y = (x - mean) rstd weight + bias, from what the operation keeps for backward.
+void GraphTracer::batch_norm(const Tensors& inputs, const Tensor& output, const Tensors& saved,
+                             const BatchNormCall& call) {
+  check<StateError>(!call.training, "compile",
+                    "batch norm is in training mode; call eval() on the model");
+  const Tensor &mean = saved[2], &rstd = saved[3];
+  const Tensor weight = call.weight ? inputs[1].detach() : Tensor::ones(mean.shape(), mean.dtype());
+  const Tensor bias = call.bias ? inputs[call.weight ? 2 : 1].detach() : Tensor::zeros_like(mean);
+  Step& step = add_step(Kind::affine, {value_of(inputs[0])}, output);
+  step.scale = Tensor::empty_like(mean);
+  step.shift = Tensor::empty_like(mean);
+  const auto w = weight.to_vector<double>(), b = bias.to_vector<double>(),
+             m = mean.to_vector<double>(), r = rstd.to_vector<double>();
+  dispatch_floating(mean.dtype(), "compile", [&]<class T>() {
+    for (size_t c = 0; c < w.size(); ++c) {
+      step.scale.data<T>()[c] = static_cast<T>(w[c] * r[c]);
+      step.shift.data<T>()[c] = static_cast<T>(b[c] - m[c] * w[c] * r[c]);
+    }
+  });
+}
+
+void GraphTracer::translate(std::string_view name, const Tensors& inputs, const Tensor& output,
+                            const Tensors& saved, const autograd::TracedParams& params) {
+  if (name == "reshape") {
+    const int value = value_of(inputs[0]);
+    Value& v = graph_.values[static_cast<size_t>(value)];
+    check<ValueError>(output.ndim() >= 2 && output.size(0) == kBatch, "compile",
+                      "a reshape mixes images: ", inputs[0].shape(), " to ", output.shape());
+    v.packed |= output.size(-1) != v.shape.back();
+    values_[key(output)] = value;
+    return keep(output);
+  }
+  for (const Tensor& x : inputs)
+    if (x.defined() && find(x) < 0 && x.ndim() == output.ndim() && name != "conv2d" &&
+        name != "linear")
+      refuse(std::string(name) + " of a constant");
+  if (name == "linear") return linear(inputs, output);
+  if (const auto* call = params.get<BatchNormCall>())
+    return batch_norm(inputs, output, saved, *call);
+  if (const auto* shape = params.get<kernels::Conv2dShape>(); shape && name == "conv2d") {
+    Step& step = add_step(shape->groups == 1 ? Kind::conv : Kind::grouped_conv,
+                          {value_of(inputs[0])}, output);
+    step.conv = *shape;
+    step.weight = inputs[1].detach().contiguous();
+    step.bias = inputs[2].defined() ? inputs[2].detach().clone() : Tensor{};
+    return;
+  }
+  if (const auto* call = params.get<UnaryCall>()) {
+    Step& step = add_step(Kind::unary, {value_of(inputs[0])}, output);
+    step.function = call->function;
+    step.params = call->params;
+    return;
+  }
+  if (const auto* windows = params.get<kernels::PoolWindows>()) {
+    const bool max = name.find("max") != name.npos;
+    add_step(max ? Kind::max_pool : Kind::avg_pool, {value_of(inputs[0])}, output).windows =
+        *windows;
+    return;
+  }
+  if (const auto* taps = params.get<kernels::Taps>()) {
+    const bool nearest = name == "upsample_nearest";
+    add_step(nearest ? Kind::upsample_nearest : Kind::upsample_bilinear, {value_of(inputs[0])},
+             output)
+        .taps = *taps;
+    return;
+  }
+  if (name == "add" && inputs[0].shape() == inputs[1].shape()) {
+    add_step(Kind::add, {value_of(inputs[0]), value_of(inputs[1])}, output);
+    return;
+  }
+  const auto* dim = params.get<int>();
+  if (name == "concat" && dim && *dim == output.ndim() - 1) {
+    std::vector<int> parts;
+    for (const Tensor& x : inputs) parts.push_back(value_of(x));
+    add_step(Kind::concat, std::move(parts), output);
+    return;
+  }
+  refuse(name);
+}
+
+}  // namespace
+
+Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, Dtype dtype) {
+  Shape shape{kBatch};
+  for (const int64_t size : image) shape.push_back(size);
+  const Tensor x = Tensor::zeros(shape, dtype);
+  Graph graph;
+  graph.dtype = dtype;
+  const NoGrad no_grad;
+  GraphTracer tracer(graph, x);
+  const Tensor y = f(x);
+  check<DtypeError>(y.dtype() == dtype, "compile", "the result is ", y.dtype(), ", expected ",
+                    dtype);
+  graph.output = tracer.value_of(y);
+  return graph;
+}
+
+}  // namespace cytograd::inference
