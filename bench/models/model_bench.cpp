@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cytograd/core/parallel.h"
+#include "cytograd/inference/compile.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/ops/cross_entropy.h"
 #include "cytograd/optim/sgd.h"
@@ -55,7 +56,12 @@ int main(int argc, char** argv) {
   for (size_t i = 0; i < classes.size(); ++i) classes[i] = static_cast<int64_t>(i);
   const Tensor labels = Tensor::from(classes);
   optim::Sgd sgd(model->named_parameters(), {.lr = 1e-3, .momentum = 0.9});
+  std::unique_ptr<inference::CompiledModel> compiled;
+  if (!train)
+    compiled = std::make_unique<inference::CompiledModel>(
+        inference::compile(*model, {size, size, 3}));
   const auto work = [&] {
+    if (compiled) return static_cast<void>((*compiled)(x));
     const GradMode recording(train);
     const Tensor logits = model->forward(x);
     if (!train) return;

@@ -3,6 +3,9 @@
 #include <mutex>
 #include <sstream>
 
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/shape.h"
 #include "inference/plan.h"
 #include "kernels/affine.h"
 #include "kernels/binary.h"
@@ -10,6 +13,9 @@
 
 namespace cytograd::inference {
 namespace {
+
+// Larger batches run in parts: measured no slower, and the workspace stays small.
+constexpr int64_t kImagesAtOnce = 8;
 
 /// Memory of one call: an arena for n images and views of the values in it.
 struct Workspace {
@@ -48,6 +54,7 @@ struct CompiledModel::Program {
 
   std::unique_ptr<Workspace> borrow(int64_t n) const;
   void give_back(std::unique_ptr<Workspace> workspace) const;
+  Tensor pack(const Step& conv, const Tensor& weight) const;
   void run(const Tensor& x, const Tensor& y) const;
 };
 
@@ -94,7 +101,7 @@ class Run {
       case Kind::grouped_conv: {
         kernels::Conv2dShape shape = s.conv;
         shape.n = n_;
-        return kernels::conv2d_forward<T>(shape, data(in), s.weight.data<T>(), data(out),
+        return kernels::conv2d_forward<T>(shape, data(in), program_.filters[i].data<T>(), data(out),
                                           {.bias = data_or_null(s.bias), .relu = s.relu});
       }
       case Kind::affine: {
@@ -179,6 +186,14 @@ std::string describe(const Graph& graph, const Step& s) {
   return out.str();
 }
 
+// [c_out, ...] times the scale of each filter.
+Tensor scaled_filters(const Step& s) {
+  if (!s.channel_scale.defined()) return s.weight;
+  Shape per_filter = Shape::filled(s.weight.ndim(), 1);
+  per_filter[0] = s.weight.size(0);
+  return s.weight * reshape(s.channel_scale, per_filter);
+}
+
 StepCost cost_of(const Graph& graph, const Step& s) {
   const Shape& out = graph.values[static_cast<size_t>(s.output)].shape;
   StepCost cost{describe(graph, s), 0, out.numel() * static_cast<int64_t>(size_of(graph.dtype))};
@@ -220,6 +235,16 @@ std::unique_ptr<Workspace> CompiledModel::Program::borrow(int64_t n) const {
   return w;
 }
 
+Tensor CompiledModel::Program::pack(const Step& conv, const Tensor& weight) const {
+  kernels::Conv2dShape shape = conv.conv;
+  const int in = conv.inputs[0];
+  shape.x_pitch = value(in).packed ? 0 : place(in).pitch;
+  Tensor out;
+  dispatch_floating(graph.dtype, "compile",
+                    [&]<class T>() { out = kernels::pack_filters<T>(shape, weight.data<T>()); });
+  return out;
+}
+
 void CompiledModel::Program::give_back(std::unique_ptr<Workspace> workspace) const {
   const std::lock_guard lock(mutex);
   idle.push_back(std::move(workspace));
@@ -227,6 +252,13 @@ void CompiledModel::Program::give_back(std::unique_ptr<Workspace> workspace) con
 
 void CompiledModel::Program::run(const Tensor& x, const Tensor& y) const {
   if (x.size(0) == 0) return;
+  if (x.size(0) > kImagesAtOnce) {
+    for (int64_t begin = 0; begin < x.size(0); begin += kImagesAtOnce) {
+      const int64_t end = std::min(begin + kImagesAtOnce, x.size(0));
+      run(slice(x, 0, begin, end), slice(y, 0, begin, end));
+    }
+    return;
+  }
   std::unique_ptr<Workspace> workspace = borrow(x.size(0));
   dispatch_floating(graph.dtype, "compiled model",
                     [&]<class T>() { Run<T>(*this, *workspace, x, y).steps(); });
@@ -261,7 +293,7 @@ const Shape& CompiledModel::output_shape() const {
 }
 Dtype CompiledModel::dtype() const { return program_->graph.dtype; }
 int64_t CompiledModel::workspace_bytes(int64_t n) const {
-  return program_->plan.size * n * static_cast<int64_t>(size_of(dtype()));
+  return program_->plan.size * std::min(n, kImagesAtOnce) * static_cast<int64_t>(size_of(dtype()));
 }
 int64_t CompiledModel::weight_bytes() const {
   size_t bytes = 0;
@@ -278,20 +310,20 @@ CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape
   auto program = std::make_shared<Program>();
   Graph& graph = program->graph;
   graph = trace(f, image, dtype);
+  const NoGrad no_grad;
   simplify(graph);
   program->plan = plan_memory(graph);
   program->filters.resize(graph.steps.size());
   for (size_t i = 0; i < graph.steps.size(); ++i) {
     Step& step = graph.steps[i];
     program->costs.push_back(cost_of(graph, step));
-    if (step.kind != Kind::conv) continue;
-    kernels::Conv2dShape shape = step.conv;
-    const int in = step.inputs[0];
-    shape.x_pitch = program->value(in).packed ? 0 : program->place(in).pitch;
-    dispatch_floating(dtype, "compile", [&]<class T>() {
-      program->filters[i] = kernels::pack_filters<T>(shape, step.weight.data<T>());
-    });
-    step.weight = Tensor{};
+    if (step.kind != Kind::conv && step.kind != Kind::grouped_conv) continue;
+    const Tensor weight = scaled_filters(step);
+    if (step.kind == Kind::conv)
+      program->filters[i] = program->pack(step, weight);
+    else
+      program->filters[i] = weight.clone();  // the model's own may change
+    step.weight = step.channel_scale = Tensor{};
   }
   return CompiledModel(std::move(program));
 }

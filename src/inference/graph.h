@@ -45,7 +45,8 @@ struct Step {
   // conv
   kernels::Conv2dShape conv{};
   Tensor weight{}, bias{};  ///< bias may be undefined
-  int residual = -1;    ///< value added to the sum
+  Tensor channel_scale{};   ///< of the filters, not yet applied to weight; undefined for 1
+  int residual = -1;        ///< value added to the sum
   bool affine_input = false;
 
   // affine, or what a conv does to its input (then ReLU)

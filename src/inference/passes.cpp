@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "cytograd/ops/elementwise.h"
 #include "inference/graph.h"
-#include "kernels/context.h"
 
 namespace cytograd::inference {
 
@@ -41,21 +41,11 @@ bool is_pointwise(const Step& step) {
          s.pad_h == 0 && s.pad_w == 0;
 }
 
-// weight[co] *= scale[co]; bias = bias scale + shift
+// The filters times scale, bias scale + shift. The filters themselves are scaled when they are
+// packed, so that no second copy of all of them exists.
 void scale_filters(Step& conv, const Tensor& scale, const Tensor& shift) {
-  dispatch_floating(scale.dtype(), "compile", [&]<class T>() {
-    conv.weight = conv.weight.clone();
-    T* w = conv.weight.data<T>();
-    const T *a = scale.data<T>(), *b = shift.data<T>();
-    const int64_t filters = conv.conv.c_out,
-                  size = conv.weight.numel() / std::max<int64_t>(filters, 1);
-    Tensor bias = shift.clone();
-    for (int64_t co = 0; co < filters; ++co) {
-      for (int64_t i = 0; i < size; ++i) w[co * size + i] *= a[co];
-      bias.data<T>()[co] = (conv.bias.defined() ? conv.bias.data<T>()[co] * a[co] : T{0}) + b[co];
-    }
-    conv.bias = bias;
-  });
+  conv.channel_scale = conv.channel_scale.defined() ? conv.channel_scale * scale : scale;
+  conv.bias = conv.bias.defined() ? conv.bias * scale + shift : shift;
 }
 
 // Each pass looks at step `i` and says whether it changed the graph.

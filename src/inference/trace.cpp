@@ -21,8 +21,7 @@ class GraphTracer final : public autograd::Tracer {
                  const Tensors& saved, const autograd::TracedParams& params) override {
     bool on_constants = true;
     for (const Tensor& x : inputs) on_constants &= !x.defined() || find(x) < 0;
-    if (on_constants) return keep(output);
-    translate(name, inputs, output, saved, params);
+    if (!on_constants) translate(name, inputs, output, saved, params);
   }
 
   int value_of(const Tensor& t) const {
@@ -40,10 +39,9 @@ class GraphTracer final : public autograd::Tracer {
   }
   int find(const Tensor& t) const {
     const auto at = values_.find(key(t));
-    return at == values_.end() ? -1 : at->second;
+    return at == values_.end() || at->second.storage.expired() ? -1 : at->second.value;
   }
-  // Keeps the storage alive, so that no later tensor takes its address.
-  void keep(const Tensor& t) { alive_.push_back(t.detach()); }
+  void remember(const Tensor& t, int value) { values_[key(t)] = {value, t.storage()}; }
 
   int define(const Tensor& t) {
     check<ValueError>(t.ndim() >= 2 && t.size(0) == kBatch && t.is_contiguous(), "compile",
@@ -52,8 +50,7 @@ class GraphTracer final : public autograd::Tracer {
     const Shape shape(std::span<const int64_t>(t.shape().begin() + 1, t.shape().end()));
     graph_.values.push_back({shape});
     const int value = static_cast<int>(graph_.values.size()) - 1;
-    values_[key(t)] = value;
-    keep(t);
+    remember(t, value);
     return value;
   }
 
@@ -75,8 +72,11 @@ class GraphTracer final : public autograd::Tracer {
   }
 
   Graph& graph_;
-  std::map<Key, int> values_;
-  Tensors alive_;
+  struct Seen {
+    int value;
+    std::weak_ptr<Storage> storage;  // an address may come to hold another tensor
+  };
+  std::map<Key, Seen> values_;
 };
 
 void GraphTracer::linear(const Tensors& inputs, const Tensor& output) {
@@ -124,8 +124,7 @@ void GraphTracer::translate(std::string_view name, const Tensors& inputs, const 
     check<ValueError>(output.ndim() >= 2 && output.size(0) == kBatch, "compile",
                       "a reshape mixes images: ", inputs[0].shape(), " to ", output.shape());
     v.packed |= output.size(-1) != v.shape.back();
-    values_[key(output)] = value;
-    return keep(output);
+    return remember(output, value);
   }
   for (const Tensor& x : inputs)
     if (x.defined() && find(x) < 0 && x.ndim() == output.ndim() && name != "conv2d" &&

@@ -41,7 +41,8 @@ class CompiledModel {
   const Shape& input_shape() const;
   const Shape& output_shape() const;
   Dtype dtype() const;
-  /// Bytes of intermediate results for a batch of n; and of packed weights.
+  /// Bytes of intermediate results for a batch of n (large batches run in parts, so it stops
+  /// growing), and of packed weights.
   int64_t workspace_bytes(int64_t n) const;
   int64_t weight_bytes() const;
   /// What runs, in order.
