@@ -1,12 +1,13 @@
-"""The layers of ops/conv2d_shapes.txt in PyTorch and in bench_conv2d, in turn, on the same machine.
+"""The convolutions of `cyto bench ops` in PyTorch and in Cytograd, in turn, on the same machine.
 
-    python conv2d_torch.py BENCH_PROGRAM SHAPES [--threads N] [--only NAME] [--rounds N]
+    python bench/peers/conv2d_torch.py build/release/cyto [--threads N] [--only LAYER] [--rounds N]
 
 Per layer and pass: best ms of PyTorch (the better of channels_last and contiguous), best ms of
 Cytograd, GFLOP/s of both, and the ratio (above 1: Cytograd is faster). With one thread both report
 processor time, which other programs disturb less.
 """
 import argparse
+import json
 import statistics
 import subprocess
 import time
@@ -45,17 +46,20 @@ def torch_times(n, h, w, c_in, c_out, k, stride, pad):
     return best
 
 
-def own_times(program, shapes, name, threads):
-    out = subprocess.run([program, shapes, "--threads", str(threads), "--only", name],
-                         capture_output=True, text=True, check=True).stdout
-    rows = [line.split() for line in out.splitlines() if not line.startswith("#")]
-    return {row[1]: (float(row[2]), float(row[5])) for row in rows}
+def own_rows(program, options):
+    out = subprocess.run([program, "bench", "ops", "--json", *options], capture_output=True, text=True,
+                         check=True).stdout
+    return json.loads(out)["ops"]
+
+
+def own_times(program, layer, threads):
+    rows = own_rows(program, ["--filter", f"conv2d/{layer}/", "--threads", str(threads)])
+    return {row["name"].split("/")[2]: (row["ms"], row["share_of_peak"]) for row in rows}
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
-    parser.add_argument("shapes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only")
     parser.add_argument("--rounds", type=int, default=2)
@@ -65,22 +69,23 @@ def main():
     print(f"{'layer':13} {'pass':15} {'torch':>8} {'own':>8} ms {'torch':>7} {'own':>7} GFLOP/s  "
           f"ratio  of peak")
     ratios = []
-    for line in open(args.shapes):
-        fields = line.split()
-        if not fields or fields[0].startswith("#") or args.only not in (None, fields[0]):
+    layers = {row["name"].split("/")[1]: row["sizes"]
+              for row in own_rows(args.program, ["--list", "--filter", "conv2d/*/forward"])}
+    for layer, sizes in layers.items():
+        if args.only not in (None, layer):
             continue
-        n, h, w, c_in, c_out, k, stride, pad = map(int, fields[1:])
+        n, h, w, c_in, c_out, k, stride, pad = sizes.values()
         peer, own = {}, {}
         for _ in range(args.rounds):
             for key, ms in torch_times(n, h, w, c_in, c_out, k, stride, pad).items():
                 peer[key] = min(peer.get(key, 1e9), ms)
-            for key, row in own_times(args.program, args.shapes, fields[0], args.threads).items():
+            for key, row in own_times(args.program, layer, args.threads).items():
                 own[key] = min(own.get(key, (1e9, 0)), row)
         out_h, out_w = (h + 2 * pad - k) // stride + 1, (w + 2 * pad - k) // stride + 1
         gflop = 2e-9 * n * out_h * out_w * c_out * k * k * c_in
         for key, ms in peer.items():
             ratios.append(ms / own[key][0])
-            print(f"{fields[0]:13} {key:15} {ms:8.3f} {own[key][0]:8.3f}    {gflop / ms * 1e3:7.1f} "
+            print(f"{layer:13} {key:15} {ms:8.3f} {own[key][0]:8.3f}    {gflop / ms * 1e3:7.1f} "
                   f"{gflop / own[key][0] * 1e3:7.1f}          {ratios[-1]:5.2f}  {own[key][1]:5.2f}",
                   flush=True)
     print(f"# geometric mean {statistics.geometric_mean(ratios):.2f}, lowest {min(ratios):.2f}")

@@ -1,7 +1,7 @@
 """Models in Cytograd and PyTorch in turns: medians, ratios (PyTorch's time / Cytograd's; above 1 is faster) and
 peak memory.
 
-    python bench/peers/torch_models.py build/release/bench/bench_model [--threads 2] [--rounds 3]
+    python bench/peers/torch_models.py build/release/cyto [--threads 2] [--rounds 3]
 """
 import argparse
 import json
@@ -57,6 +57,16 @@ def peer(name, mode, batch, repeats, threads, layout):
                       "cpu_s": cpu, "peak_mib": peak}))
 
 
+def own_command(program, name, mode, batch, repeats):
+    return [program, "bench", "model", "--json", "--model", name, "--mode", mode, "--batch", batch,
+            "--repeats", repeats]
+
+
+def own_row(row):
+    return {"median_s": row["median_ms"] / 1e3, "cpu_s": row["processor_ms"] / 1e3,
+            "peak_mib": row["peak_memory_mb"] * 1e6 / 2**20}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -79,11 +89,12 @@ def main():
         work = [name, mode, str(batch), str(repeats)]
         ours, theirs = [], []
         for _ in range(args.rounds):
-            for rows, command in ((ours, [args.program, *work]),
+            for rows, command in ((ours, own_command(args.program, *work)),
                                   (theirs, [sys.executable, __file__, args.program, "--threads",
                                             str(args.threads), "--layout", args.layout, "--peer", *work])):
                 out = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
-                rows.append(json.loads(out.stdout))
+                row = json.loads(out.stdout)
+                rows.append(row if "median_s" in row else own_row(row))
         a = statistics.median(r["median_s"] for r in ours)
         b = statistics.median(r["median_s"] for r in theirs)
         # Processor time is the steadier figure on a busy machine, with one thread (idle ones may spin).

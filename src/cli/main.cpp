@@ -116,6 +116,9 @@ int run(CLI::App& app, Arguments& arguments) {
   } catch (const CLI::CallForVersion&) {
     console().out(version_text());
   } catch (const CLI::ExtrasError& e) {
+    // The innermost command that was named, as `model` in `cyto bench model`.
+    while (command && !command->get_subcommands().empty())
+      command = command->get_subcommands().front();
     for (const CLI::App* level :
          {static_cast<const CLI::App*>(command), static_cast<const CLI::App*>(&app)})
       if (level && !level->remaining().empty())

@@ -1,0 +1,48 @@
+#include "bench/models/classifier.h"
+
+#include <memory>
+
+#include "bench/support/case.h"
+#include "cytograd/models/registry.h"
+#include "cytograd/ops/cross_entropy.h"
+#include "cytograd/optim/sgd.h"
+
+namespace cytograd::bench {
+namespace {
+
+using Model = std::shared_ptr<const models::ImageModel>;
+
+// How inference is run: the one place that decides it.
+std::function<Tensor(const Tensor&)> inference(Model model) {
+  return [model = std::move(model)](const Tensor& x) {
+    const NoGrad no_grad;
+    return model->forward(x);
+  };
+}
+
+Work training_step(Model model, const Tensor& images, int64_t classes) {
+  std::vector<int64_t> labels(static_cast<size_t>(images.size(0)));
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int64_t>(i) % classes;
+  const auto sgd = std::make_shared<optim::Sgd>(model->named_parameters(),
+                                                optim::SgdOptions{.lr = 1e-3, .momentum = 0.9});
+  return {[=, y = Tensor::from(labels)] {
+    cross_entropy(model->forward(images), y).backward();
+    sgd->step();
+    sgd->zero_grad();
+  }};
+}
+
+}  // namespace
+
+std::vector<std::string> classifier_names() { return models::model_names(); }
+
+Work classifier_work(const ModelSetting& s) {
+  std::shared_ptr<models::ImageModel> model =
+      models::make_model(s.model, {.in_channels = s.in_channels, .classes = s.classes});
+  model->train(s.train);
+  const Tensor images = random_tensor({s.batch, s.size, s.size, s.in_channels});
+  if (s.train) return training_step(model, images, s.classes);
+  return {[images, infer = inference(model)] { infer(images); }};
+}
+
+}  // namespace cytograd::bench

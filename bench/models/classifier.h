@@ -1,0 +1,13 @@
+#pragma once
+
+#include "bench/models/model_work.h"
+
+/// @file
+/// The classifiers of models/registry.h.
+
+namespace cytograd::bench {
+
+std::vector<std::string> classifier_names();
+Work classifier_work(const ModelSetting& setting);
+
+}  // namespace cytograd::bench

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/support/clock.h"
+
+/// @file
+/// Whole models as work to be timed: `cyto bench model`, and through it bench/peers/compare.py.
+
+namespace cytograd::bench {
+
+struct ModelSetting {
+  std::string model;
+  bool train = false;  ///< a training step, else inference
+  int64_t batch = 16;
+  int64_t size = 224;  ///< height and width of the images
+  int64_t in_channels = 3, classes = 1000;
+};
+
+/// The names that `model_work` knows.
+std::vector<std::string> bench_model_names();
+
+/// A step or a batch on random inputs. A training step is forward, loss, backward and optimiser:
+/// cross-entropy and SGD with momentum for classifiers. Inference runs in evaluation mode without
+/// recording.
+/// @throws ValueError if the model is not known or cannot take the setting
+Work model_work(const ModelSetting& setting);
+
+struct ModelResult {
+  double median_seconds, best_seconds;
+  double processor_seconds;  ///< per repeat, of all threads
+  double peak_bytes;         ///< largest resident set of the process
+  double tensor_peak_bytes;  ///< largest sum of live tensors, parameters included
+};
+/// Runs `model_work` on the wall clock.
+ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup);
+
+}  // namespace cytograd::bench

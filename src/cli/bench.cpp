@@ -1,0 +1,217 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "bench/models/model_work.h"
+#include "bench/support/case.h"
+#include "bench/support/peak.h"
+#include "cli/common.h"
+#include "cytograd/core/cpu.h"
+#include "cytograd/core/parallel.h"
+#include "cytograd/io/text.h"
+#include "cytograd/train/environment.h"
+
+/// @file
+/// `cyto bench`: speed and memory of models and kernels on this machine.
+
+namespace cytograd::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct ModelOptions : CommonOptions {
+  bench::ModelSetting setting;
+  std::string mode = "infer";
+  int64_t repeats = 5, warmup = 1;
+};
+
+struct OpsOptions : CommonOptions {
+  std::string filter;
+  int64_t repeats = 5;
+  bool list = false;
+};
+
+// Four significant digits, so that JSON of two runs can be read side by side.
+double rounded(double value) {
+  if (value == 0 || !std::isfinite(value)) return 0;
+  const double unit = std::pow(10, std::floor(std::log10(std::abs(value))) - 3);
+  return std::stod(format_fixed(std::round(value / unit) * unit, 9));
+}
+
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+std::string column(double value, int digits, size_t width) {
+  const std::string text = format_fixed(value, digits);
+  return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
+void run_model(ModelOptions& o) {
+  o.setting.train = o.mode == "train";
+  const bench::ModelSetting& s = o.setting;
+  const bench::ModelResult r = bench::run_model(s, o.repeats, o.warmup);
+  const double rate = static_cast<double>(s.batch) / r.median_seconds;
+  if (o.json) {
+    console().out(Json{{"model", s.model},
+                       {"mode", o.mode},
+                       {"batch", s.batch},
+                       {"size", s.size},
+                       {"in_channels", s.in_channels},
+                       {"classes", s.classes},
+                       {"images_per_second", rounded(rate)},
+                       {"median_ms", rounded(1e3 * r.median_seconds)},
+                       {"best_ms", rounded(1e3 * r.best_seconds)},
+                       {"processor_ms", rounded(1e3 * r.processor_seconds)},
+                       {"peak_memory_mb", rounded(1e-6 * r.peak_bytes)},
+                       {"tensor_peak_mb", rounded(1e-6 * r.tensor_peak_bytes)},
+                       {"repeats", o.repeats},
+                       {"warmup", o.warmup},
+                       {"threads", num_threads()},
+                       {"isa", isa_name()},
+                       {"processor", cpu_name()}}
+                      .dump() +
+                  "\n");
+    return;
+  }
+  const std::string size = std::to_string(s.size);
+  console().out("model       " + s.model + ", " + o.mode + ", batch " + std::to_string(s.batch) +
+                ", " + size + " x " + size + "\nmachine     " + cpu_name() + ", " +
+                std::to_string(num_threads()) + " threads, " + isa_name() + "\nimages/s    " +
+                format_fixed(rate, 2) + "\nmedian      " + format_fixed(1e3 * r.median_seconds, 2) +
+                " ms of " + std::to_string(o.repeats) + "\nbest        " +
+                format_fixed(1e3 * r.best_seconds, 2) + " ms\nprocessor   " +
+                format_fixed(1e3 * r.processor_seconds, 2) + " ms on all threads\nmemory      " +
+                format_fixed(1e-6 * r.peak_bytes, 0) + " MB at most, tensors " +
+                format_fixed(1e-6 * r.tensor_peak_bytes, 0) + " MB\n");
+}
+
+Json case_json(const bench::Case& c) {
+  Json sizes = Json::object();
+  for (const auto& [name, value] : c.sizes) sizes[name] = value;
+  return {{"name", c.name}, {"sizes", sizes}, {"flop", c.flops}, {"bytes", c.bytes}};
+}
+
+std::string sizes_text(const bench::Case& c) {
+  std::string out;
+  for (const auto& [name, value] : c.sizes)
+    out += (out.empty() ? "" : " ") + std::string(name) + " " + std::to_string(value);
+  return out;
+}
+
+void list_ops(const OpsOptions& o, const std::vector<bench::Case>& cases) {
+  Json rows = Json::array();
+  std::string text;
+  for (const bench::Case& c : cases) {
+    rows.push_back(case_json(c));
+    text += padded(c.name, 40) + sizes_text(c) + "\n";
+  }
+  console().out(o.json ? Json{{"ops", rows}}.dump() + "\n" : text);
+}
+
+void run_ops(OpsOptions& o) {
+  const std::vector<bench::Case> cases = bench::find_cases(o.filter);
+  if (cases.empty())
+    throw ConfigError("--filter " + escape_control(o.filter) +
+                      ": no operation has such a name; `cyto bench ops --list` prints them");
+  if (o.list) return list_ops(o, cases);
+  double peak = bench::peak_gflops();
+  const double copy = bench::copy_gigabytes();
+  if (!o.json)
+    console().out("# " + cpu_name() + ", " + std::to_string(num_threads()) + " threads, " +
+                  isa_name() + ": " + format_fixed(peak, 0) + " GFLOP/s multiply-adds, " +
+                  format_fixed(copy, 1) + " GB/s copying\n" + padded("operation", 40) +
+                  "   best ms  median   GFLOP/s  of peak   GB/s\n");
+  Json rows = Json::array();
+  for (const bench::Case& c : cases) {
+    const bench::CaseResult r = bench::run_case(c, o.repeats);
+    peak = std::max(peak, r.peak);
+    Json row = case_json(c);
+    row["ms"] = rounded(1e3 * r.best_seconds);
+    row["median_ms"] = rounded(1e3 * r.median_seconds);
+    row["gflops"] = c.flops > 0 ? Json(rounded(r.gflops)) : Json();
+    row["gigabytes_per_second"] = rounded(r.gigabytes);
+    row["share_of_peak"] = c.flops > 0 ? Json(rounded(r.share())) : Json();
+    row["peak_gflops"] = rounded(r.peak);
+    rows.push_back(std::move(row));
+    if (o.json) continue;
+    const std::string rates =
+        c.flops > 0 ? column(r.gflops, 1, 10) + column(r.share(), 2, 9) : std::string(19, ' ');
+    console().out(padded(c.name, 40) + column(1e3 * r.best_seconds, 3, 10) +
+                  column(1e3 * r.median_seconds, 3, 9) + rates + column(r.gigabytes, 1, 7) + "\n");
+  }
+  if (o.json)
+    console().out(Json{{"processor", cpu_name()},
+                       {"threads", num_threads()},
+                       {"isa", isa_name()},
+                       {"peak_gflops", rounded(peak)},
+                       {"copy_gigabytes_per_second", rounded(copy)},
+                       {"ops", rows}}
+                      .dump() +
+                  "\n");
+}
+
+// A subcommand; messages begin with `cyto bench NAME: `.
+template <class Options, class Run>
+void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
+  part.callback([name = "bench " + part.get_name(), options, run] {
+    apply_common_options(name, *options);
+    run(*options);
+  });
+}
+
+void add_bench_model(CLI::App& bench_command) {
+  auto o = std::make_shared<ModelOptions>();
+  CLI::App* part = add_command(bench_command, "model", "Time inference or training of a model",
+                               "cyto bench model --model resnet50 --mode infer --batch 16\n"
+                               "cyto bench model --model densenet121 --mode train --threads 1\n");
+  std::string names;
+  for (const std::string& name : bench::bench_model_names())
+    names += (names.empty() ? "" : ", ") + name;
+  part->add_option("--model", o->setting.model, "One of " + names)->required();
+  part->add_option("--mode", o->mode, "train (forward, loss, backward, optimiser) or infer")
+      ->check(CLI::IsMember({"train", "infer"}))
+      ->capture_default_str();
+  const auto number = [&](const char* name, int64_t& value, int64_t least, int64_t most,
+                          const char* help) {
+    part->add_option(name, value, help)->check(CLI::Range(least, most))->capture_default_str();
+  };
+  number("--batch", o->setting.batch, 1, 1 << 20, "Images at a time");
+  number("--size", o->setting.size, 1, 1 << 16, "Height and width of the images in pixels");
+  number("--in-channels", o->setting.in_channels, 1, 1 << 16, "Channels of the images");
+  number("--classes", o->setting.classes, 1, 1 << 24, "Classes of the classifier");
+  number("--repeats", o->repeats, 1, 1 << 20, "Timed runs");
+  number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
+  add_common_options(*part, *o, with_nothing);
+  run_part(*part, o, run_model);
+}
+
+void add_bench_ops(CLI::App& bench_command) {
+  auto o = std::make_shared<OpsOptions>();
+  CLI::App* part = add_command(bench_command, "ops",
+                               "Time kernels: GFLOP/s, GB/s, share of the multiply-add peak",
+                               "cyto bench ops --filter conv2d/res2\n"
+                               "cyto bench ops --filter 'conv2d/*/backward' --threads 1 --json\n");
+  part->add_option("--filter", o->filter, "Only names that contain this; * stands for any text");
+  part->add_option("--repeats", o->repeats, "Runs of each at least")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  part->add_flag("--list", o->list, "Only name them");
+  add_common_options(*part, *o, with_nothing);
+  run_part(*part, o, run_ops);
+}
+
+void add_bench_command(CLI::App& app) {
+  CLI::App* command =
+      add_command(app, "bench", "Speed and memory of models and kernels on this machine",
+                  "cyto bench model --model resnet50 --mode infer --batch 16 --threads 2\n"
+                  "cyto bench ops --filter conv2d\n");
+  command->require_subcommand(1);
+  add_bench_model(*command);
+  add_bench_ops(*command);
+}
+
+const Command registered{90, add_bench_command};
+
+}  // namespace
+}  // namespace cytograd::cli
