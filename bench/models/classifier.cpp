@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bench/support/case.h"
+#include "cytograd/inference/compile.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/ops/cross_entropy.h"
 #include "cytograd/optim/sgd.h"
@@ -12,8 +13,12 @@ namespace {
 
 using Model = std::shared_ptr<const models::ImageModel>;
 
-// How inference is run: the one place that decides it.
-std::function<Tensor(const Tensor&)> inference(Model model) {
+// How inference is run: the one place that decides it. The compiled form has its own weights, so
+// the model's go.
+std::function<Tensor(const Tensor&)> run_inference(Model model, const ModelSetting& s) {
+  if (!s.eager)
+    return inference::compile([&](const Tensor& x) { return model->forward(x); },
+                              {s.size, s.size, s.in_channels});
   return [model = std::move(model)](const Tensor& x) {
     const NoGrad no_grad;
     return model->forward(x);
@@ -42,7 +47,7 @@ Work classifier_work(const ModelSetting& s) {
   model->train(s.train);
   const Tensor images = random_tensor({s.batch, s.size, s.size, s.in_channels});
   if (s.train) return training_step(model, images, s.classes);
-  return {[images, infer = inference(model)] { infer(images); }};
+  return {[images, infer = run_inference(std::move(model), s)] { infer(images); }};
 }
 
 }  // namespace cytograd::bench

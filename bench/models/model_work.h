@@ -14,6 +14,7 @@ namespace cytograd::bench {
 struct ModelSetting {
   std::string model;
   bool train = false;  ///< a training step, else inference
+  bool eager = false;  ///< inference layer by layer as in training, not compiled
   int64_t batch = 16;
   int64_t size = 224;  ///< height and width of the images
   int64_t in_channels = 3, classes = 1000;
@@ -23,8 +24,8 @@ struct ModelSetting {
 std::vector<std::string> bench_model_names();
 
 /// A step or a batch on random inputs. A training step is forward, loss, backward and optimiser:
-/// cross-entropy and SGD with momentum for classifiers. Inference runs in evaluation mode without
-/// recording.
+/// cross-entropy and SGD with momentum for classifiers. Inference is compiled
+/// (inference/compile.h) before the clock starts, or eager without recording.
 /// @throws ValueError if the model is not known or cannot take the setting
 Work model_work(const ModelSetting& setting);
 

@@ -55,6 +55,7 @@ void run_model(ModelOptions& o) {
   if (o.json) {
     console().out(Json{{"model", s.model},
                        {"mode", o.mode},
+                       {"compiled", !s.train && !s.eager},
                        {"batch", s.batch},
                        {"size", s.size},
                        {"in_channels", s.in_channels},
@@ -182,6 +183,7 @@ void add_bench_model(CLI::App& bench_command) {
   number("--classes", o->setting.classes, 1, 1 << 24, "Classes of the classifier");
   number("--repeats", o->repeats, 1, 1 << 20, "Timed runs");
   number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
+  part->add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");
   add_common_options(*part, *o, with_nothing);
   run_part(*part, o, run_model);
 }

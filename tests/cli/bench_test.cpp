@@ -26,6 +26,7 @@ TEST_CASE("bench model: JSON of a training step and of inference") {
     const json j = model_json({"--model", "resnet18", "--mode", mode, "--batch", "2", "--size",
                                "32", "--in-channels", "1", "--classes", "5", "--threads", "1"});
     CHECK(j["mode"] == mode);
+    CHECK(j["compiled"] == (mode == "infer"));
     CHECK(j["threads"] == 1);
     CHECK(j["isa"].is_string());
     CHECK(j["median_ms"] >= j["best_ms"]);
