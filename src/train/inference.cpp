@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
+#include "cytograd/inference/compile.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/task.h"
@@ -71,9 +73,15 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
   check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
   const NoGrad no_grad;
   Predictions out;
+  // Compiled for the size of the first batch; the loader gives all images one size.
+  std::optional<inference::CompiledModel> embed;
   loader.start_at(0);
   for (Batch batch; loader.next(batch);) {
-    const Tensor embeddings = model.embed(batch.images);
+    const Shape& s = batch.images.shape();
+    if (!embed)
+      embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
+                                 {s[1], s[2], s[3]});
+    const Tensor embeddings = (*embed)(batch.images);
     const Tensor logits = model.classify(embeddings);
     out.classes = logits.size(1);
     out.width = embeddings.size(1);
