@@ -61,7 +61,8 @@ Node::~Node() {
 SavedTensors::SavedTensors(Saved saved) : tensors_(std::move(saved.tensors)) {
   for (Tensor& tensor : tensors_) {
     versions_.push_back(tensor.defined() ? tensor.storage()->version() : 0);
-    if (tensor.defined() && tensor.node()) tensor = tensor.detach();
+    // A handle of its own, also where there is no node yet: the output gets one after this.
+    if (tensor.defined()) tensor = tensor.detach();
   }
 }
 

@@ -111,6 +111,21 @@ TEST_CASE("memory of a graph is given back as backward passes") {
   CHECK(memory_stats().in_use == before);
 }
 
+TEST_CASE("a graph that no backward passes is freed, also where an operation saves its result") {
+  const Tensor x = Tensor::ones({1000}, Dtype::float64);
+  x.set_requires_grad(true);
+  const size_t before = memory_stats().in_use;
+  {
+    const Tensor y = scaled(x, 2);
+    const Tensor z = Tensor::empty_like(y);
+    z.copy_(y);
+    const Tensor saved_result = record("keep", {y}, z, Saved{z},
+                                       [](const auto&, const Tensor& dy) -> Grads { return {dy}; });
+    CHECK(saved_result.requires_grad());
+  }
+  CHECK(memory_stats().in_use == before);
+}
+
 TEST_CASE("no recording, no graph") {
   const Tensor x = Tensor::ones({2}, Dtype::float64);
   x.set_requires_grad(true);
