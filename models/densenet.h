@@ -4,7 +4,6 @@
 #include <string>
 
 #include "cytograd/models/image_model.h"
-#include "cytograd/nn/activation.h"
 #include "cytograd/nn/batch_norm.h"
 #include "cytograd/nn/conv2d.h"
 #include "cytograd/nn/pool.h"
@@ -47,7 +46,7 @@ class DenseLayer : public nn::Layer {
         drop_rate_(drop_rate) {}
 
   Tensor forward(const Tensor& x) const override {
-    Tensor y = conv2_(relu(norm2_(conv1_(relu(norm1_(x))))));
+    Tensor y = conv2_(norm2_.forward_relu(conv1_(norm1_.forward_relu(x))));
     if (training() && drop_rate_ > 0) y = dropout(y, drop_rate_, true);
     return concat({x, y}, -1);
   }
@@ -64,8 +63,7 @@ class DenseLayer : public nn::Layer {
 class Transition : public nn::Sequential {
  public:
   explicit Transition(int64_t channels) {
-    add<nn::BatchNorm2d>("norm", channels);
-    add<nn::ReLU>("relu");
+    add<nn::BatchNormReLU>("norm", channels);
     dense_conv(add<nn::Conv2d>("conv", channels, channels / 2, 1, Conv2dOptions{}, false));
     add<nn::AvgPool2d>("pool", Pool2dOptions{.kernel = 2});
   }
@@ -83,8 +81,7 @@ class DenseNet : public ImageModel {
                       "drop_rate expects 0 <= p < 1, got ", options.drop_rate);
     detail::dense_conv(features_.add<nn::Conv2d>("conv0", options.in_channels, size.stem, 7,
                                                  Conv2dOptions{.stride = 2, .padding = 3}, false));
-    features_.add<nn::BatchNorm2d>("norm0", size.stem);
-    features_.add<nn::ReLU>("relu0");
+    features_.add<nn::BatchNormReLU>("norm0", size.stem);
     features_.add<nn::MaxPool2d>("pool0", Pool2dOptions{.kernel = 3, .stride = 2, .padding = 1});
     channels_ = size.stem;
     for (size_t b = 0; b < size.layers.size(); ++b) {
@@ -97,15 +94,13 @@ class DenseNet : public ImageModel {
       features_.add<detail::Transition>("transition" + number, channels_);
       channels_ /= 2;
     }
-    features_.add<nn::BatchNorm2d>("norm5", channels_);
+    features_.add<nn::BatchNormReLU>("norm5", channels_);
     add_head(options, "classifier");
     if (classifier_) classifier_->zero_bias = true;
     if (options.initialize) initialize(options.seed);
   }
 
-  Tensor features(const Tensor& x) const override {
-    return nn::global_avg_pool(relu(features_(x)));
-  }
+  Tensor features(const Tensor& x) const override { return nn::global_avg_pool(features_(x)); }
   int64_t feature_count() const override { return channels_; }
 
  private:

@@ -9,7 +9,6 @@
 #include "cytograd/nn/conv2d.h"
 #include "cytograd/nn/pool.h"
 #include "cytograd/nn/sequential.h"
-#include "cytograd/ops/elementwise.h"
 
 /// @file
 /// Residual networks (He et al., "Deep Residual Learning for Image Recognition", 2015),
@@ -35,16 +34,18 @@ class Shortcut : public nn::Sequential {
   }
 };
 
-/// Base of both blocks: relu(body(x) + shortcut(x)).
+/// Base of both blocks: relu(norm(body(x)) + shortcut(x)).
 class ResidualBlock : public nn::Layer {
  public:
   Tensor forward(const Tensor& x) const final {
     const Tensor y = body(x);
-    return relu(add_shortcut(y, x));
+    return last_norm().forward_relu(y, downsample_ ? downsample_->forward(x) : x);
   }
 
  protected:
+  /// Up to the last convolution.
   virtual Tensor body(const Tensor& x) const = 0;
+  virtual const nn::BatchNorm2d& last_norm() const = 0;
   void add_downsample(int64_t in, int64_t out, int64_t stride) {
     if (stride != 1 || in != out) downsample_ = &add<Shortcut>("downsample", in, out, stride);
   }
@@ -55,9 +56,6 @@ class ResidualBlock : public nn::Layer {
   }
 
  private:
-  Tensor add_shortcut(const Tensor& y, const Tensor& x) const {
-    return y + (downsample_ ? downsample_->forward(x) : x);
-  }
   Shortcut* downsample_ = nullptr;
 };
 
@@ -74,7 +72,8 @@ class BasicBlock : public ResidualBlock {
   }
 
  private:
-  Tensor body(const Tensor& x) const override { return bn2_(conv2_(relu(bn1_(conv1_(x))))); }
+  Tensor body(const Tensor& x) const override { return conv2_(bn1_.forward_relu(conv1_(x))); }
+  const nn::BatchNorm2d& last_norm() const override { return bn2_; }
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
   nn::Conv2d& conv2_;
@@ -97,8 +96,9 @@ class Bottleneck : public ResidualBlock {
 
  private:
   Tensor body(const Tensor& x) const override {
-    return bn3_(conv3_(relu(bn2_(conv2_(relu(bn1_(conv1_(x))))))));
+    return conv3_(bn2_.forward_relu(conv2_(bn1_.forward_relu(conv1_(x)))));
   }
+  const nn::BatchNorm2d& last_norm() const override { return bn3_; }
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
   nn::Conv2d& conv2_;
@@ -154,7 +154,7 @@ class ResNet : public ImageModel {
   /// The result of stage 1..4 ("C2".."C5"): [N, H/4, W/4, C] for stage 1, halved by each later one.
   Tensor stage(const Tensor& x, int number) const {
     check<ValueError>(number >= 1 && number <= 4, "resnet", "stage expects 1..4, got ", number);
-    Tensor y = max_pool2d(relu(bn1_(conv1_(x))), maxpool_);
+    Tensor y = max_pool2d(bn1_.forward_relu(conv1_(x)), maxpool_);
     for (int s = 0; s < number; ++s) y = stages_[static_cast<size_t>(s)]->forward(y);
     return y;
   }

@@ -3,25 +3,30 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/elementwise.h"
+#include "kernels/row_stride.h"
 
 namespace cytograd {
 namespace {
 
 using autograd::Node;
 
-// Nobody else can see this memory, so it may be added into.
-bool may_add_into(const Tensor& t) {
-  return t.is_unshared() && t.is_contiguous() && t.offset() == 0;
+// Nobody else can see this memory and no element repeats, so it may be added into. A view that
+// outlived the others of its storage is such a tensor, too.
+bool may_add_into(const Tensor& t) { return t.is_unshared() && row_stride(t) >= 0; }
+
+// The same for a gradient that stays: it must not keep a larger block alive.
+bool may_keep(const Tensor& t) {
+  return may_add_into(t) && t.is_contiguous() && t.bytes() == t.storage()->bytes();
 }
 
 void accumulate(Tensor& sum, Tensor term) {
   if (!sum.defined()) {
     sum = std::move(term);
   } else if (may_add_into(sum)) {
-    kernels::add_into(sum, term.contiguous());
+    kernels::add_into(sum, term);
   } else {
     Tensor fresh = sum.clone();
-    kernels::add_into(fresh, term.contiguous());
+    kernels::add_into(fresh, term);
     sum = std::move(fresh);
   }
 }
@@ -33,41 +38,66 @@ void check_gradient(const Node& node, size_t i, const Tensor& grad) {
                        " for input ", i, ", expected ", input.dtype, " ", input.shape);
 }
 
-void run(const std::shared_ptr<Node>& root, const Tensor& grad_output) {
-  // Larger sequence = recorded later: a node is ready once every later node has run.
-  std::map<uint64_t, std::pair<std::shared_ptr<Node>, Tensor>, std::greater<>> ready;
-  const auto deliver = [&ready](const std::shared_ptr<Node>& node, Tensor grad) {
+// One backward pass.
+class Run {
+ public:
+  void deliver(const std::shared_ptr<Node>& node, Tensor grad) {
     if (node->sequence == 0) {
       // A leaf owns its gradient: later accumulation must not write into memory that others share.
-      if (!node->leaf_grad.defined() && !may_add_into(grad)) grad = grad.clone();
+      if (!node->leaf_grad.defined() && !may_keep(grad)) grad = grad.clone();
       accumulate(node->leaf_grad, std::move(grad));
       return;
     }
-    auto& slot = ready[node->sequence];
+    auto& slot = ready_[node->sequence];
     if (!slot.first) slot.first = node;
     accumulate(slot.second, std::move(grad));
-  };
-  deliver(root, grad_output);
-  while (!ready.empty()) {
-    auto [node, grad] = std::move(ready.begin()->second);
-    ready.erase(ready.begin());
-    check<StateError>(!node->consumed, node->name,
-                      "backward was already run through this graph; compute the result again");
-    Grads grads = node->backward(grad);
-    grad = Tensor{};
-    node->release();
-    node->consumed = true;
-    check<InternalError>(grads.size() == node->inputs.size(), node->name,
-                         "the backward rule returned ", grads.size(), " gradients for ",
-                         node->inputs.size(), " inputs");
-    for (size_t i = 0; i < grads.size(); ++i) {
-      if (!node->inputs[i].node) continue;
-      check<InternalError>(grads[i].defined(), node->name, "the backward rule left out input ", i);
-      check_gradient(*node, i, grads[i]);
-      deliver(node->inputs[i].node, std::exchange(grads[i], Tensor{}));
+  }
+
+  void finish() {
+    while (!ready_.empty()) {
+      auto [node, grad] = std::move(ready_.begin()->second);
+      ready_.erase(ready_.begin());
+      step(*node, std::move(grad));
     }
   }
-}
+
+ private:
+  void step(Node& node, Tensor grad) {
+    check<StateError>(!node.consumed, node.name,
+                      "backward was already run through this graph; compute the result again");
+    Grads sums = offer(node);
+    Grads grads = node.backward(grad, sums);
+    grad = Tensor{};
+    node.release();
+    node.consumed = true;
+    check<InternalError>(grads.size() == node.inputs.size(), node.name,
+                         "the backward rule returned ", grads.size(), " gradients for ",
+                         node.inputs.size(), " inputs");
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (sums[i].defined()) ready_[node.inputs[i].node->sequence].second = std::move(sums[i]);
+    for (size_t i = 0; i < grads.size(); ++i) {
+      if (!node.inputs[i].node) continue;
+      check<InternalError>(grads[i].defined(), node.name, "the backward rule left out input ", i);
+      check_gradient(node, i, grads[i]);
+      deliver(node.inputs[i].node, std::exchange(grads[i], Tensor{}));
+    }
+  }
+
+  // What the inputs of a node have so far, out of their slots, where the rule may add to it.
+  Grads offer(const Node& node) {
+    Grads sums(node.inputs.size());
+    for (size_t i = 0; i < sums.size(); ++i) {
+      if (!node.inputs[i].node) continue;
+      const auto at = ready_.find(node.inputs[i].node->sequence);
+      if (at == ready_.end() || !at->second.second.defined()) continue;
+      if (may_add_into(at->second.second)) sums[i] = std::move(at->second.second);
+    }
+    return sums;
+  }
+
+  // Larger sequence = recorded later: a node is ready once every later node has run.
+  std::map<uint64_t, std::pair<std::shared_ptr<Node>, Tensor>, std::greater<>> ready_;
+};
 
 }  // namespace
 
@@ -84,7 +114,9 @@ void Tensor::backward(const Tensor& grad_output) const {
   check<DtypeError>(grad_output.dtype() == dtype(), "backward", "the gradient expects ", dtype(),
                     ", got ", grad_output.dtype());
   const NoGrad no_grad;
-  run(node(), grad_output);
+  Run run;
+  run.deliver(node(), grad_output);
+  run.finish();
 }
 
 }  // namespace cytograd

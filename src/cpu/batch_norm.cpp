@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/channel_norm.h"
+#include "kernels/row_stride.h"
 
 namespace cytograd::kernels {
 namespace {
@@ -18,19 +19,26 @@ const T* data_or_null(const Tensor& t) {
   return t.defined() ? t.data<T>() : nullptr;
 }
 
-// scale = weight rstd, then y = (x - mean) scale + bias.
 template <class T>
-void apply(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
-           const Tensor& rstd, const Tensor& y) {
-  const cpu::ChannelSizes s = sizes_of(x);
-  const T *w = data_or_null<T>(weight), *b = data_or_null<T>(bias), *r = rstd.data<T>();
-  std::vector<T> scale(static_cast<size_t>(s.channels)), shift(scale);
-  for (int64_t c = 0; c < s.channels; ++c) {
-    scale[c] = w ? w[c] * r[c] : r[c];
-    if (b) shift[c] = b[c];
-  }
-  cpu::channel_affine(s, x.data<T>(), mean.data<T>(), scale.data(), shift.data(), y.data<T>());
+simd::Rows<T> rows_of(const Tensor& x) {
+  if (!x.defined()) return {nullptr, 0};
+  return {x.data<std::remove_const_t<T>>(), row_stride(x)};
 }
+
+// y = (x - center) scale + shift with scale = weight rstd.
+template <class T>
+struct Affine {
+  const T* center;
+  std::vector<T> scale, shift;
+  explicit Affine(const BatchNormVectors& v)
+      : center(v.mean.data<T>()), scale(static_cast<size_t>(v.mean.numel())), shift(scale) {
+    const T *w = data_or_null<T>(v.weight), *b = data_or_null<T>(v.bias), *r = v.rstd.data<T>();
+    for (size_t c = 0; c < scale.size(); ++c) {
+      scale[c] = w ? w[c] * r[c] : r[c];
+      if (b) shift[c] = b[c];
+    }
+  }
+};
 
 template <class T>
 void update(const Tensor& running, const std::vector<double>& batch, double momentum,
@@ -42,16 +50,79 @@ void update(const Tensor& running, const std::vector<double>& batch, double mome
         static_cast<T>((1 - momentum) * static_cast<double>(r[c]) + momentum * factor * batch[c]);
 }
 
+// Factors of dx = of_dy g + of_x (x - mean) + constant; in evaluation of_dy alone.
+template <class T>
+struct Factors {
+  std::vector<T> of_dy, of_x, constant;
+  Factors(const BatchNormBackward& b, const std::vector<double>& sum_dy,
+          const std::vector<double>& sum_dy_x, double rows)
+      : of_dy(sum_dy.size()), of_x(sum_dy.size()), constant(sum_dy.size()) {
+    const T *w = data_or_null<T>(b.v.weight), *r = b.v.rstd.data<T>();
+    for (size_t c = 0; c < sum_dy.size(); ++c) {
+      const auto rs = static_cast<double>(r[c]);
+      const double scale = (w ? static_cast<double>(w[c]) : 1.0) * rs;
+      of_dy[c] = static_cast<T>(scale);
+      of_x[c] = static_cast<T>(-scale * rs * rs * sum_dy_x[c] / rows);
+      constant[c] = static_cast<T>(-scale * sum_dy[c] / rows);
+    }
+  }
+};
+
+template <class T>
+void backward(const BatchNormBackward& b) {
+  const cpu::ChannelSizes s = sizes_of(b.x);
+  const auto channels = static_cast<size_t>(s.channels);
+  const bool from_output = b.relu && b.y.defined(), from_input = b.relu && !from_output;
+  const Affine<T> affine(b.v);
+  std::vector<double> sum_dy(channels), sum_dy_x(channels);
+  if (b.training || b.dweight.defined() || b.dbias.defined() || from_output)
+    cpu::channel_products<T>(s, {.rows = s.rows,
+                                 .channels = s.channels,
+                                 .x = rows_of<const T>(b.x),
+                                 .dy = rows_of<const T>(b.dy),
+                                 .y = rows_of<const T>(b.y),
+                                 .center = affine.center,
+                                 .scale = affine.scale.data(),
+                                 .shift = affine.shift.data(),
+                                 .mask = from_output  ? simd::Mask::from_output
+                                         : from_input ? simd::Mask::from_input
+                                                      : simd::Mask::none,
+                                 .masked = rows_of<T>(b.masked),
+                                 .sum_dy = sum_dy.data(),
+                                 .sum_dy_x = sum_dy_x.data()});
+  for (size_t c = 0; c < channels; ++c) {
+    if (b.dweight.defined())
+      b.dweight.data<T>()[c] =
+          static_cast<T>(sum_dy_x[c] * static_cast<double>(b.v.rstd.data<T>()[c]));
+    if (b.dbias.defined()) b.dbias.data<T>()[c] = static_cast<T>(sum_dy[c]);
+  }
+  if (!b.dx.defined()) return;
+  const Factors<T> f(b, sum_dy, sum_dy_x, static_cast<double>(s.rows));
+  cpu::channel_gradient<T>(s, {.rows = s.rows,
+                               .channels = s.channels,
+                               .x = rows_of<const T>(b.x),
+                               .dy = rows_of<const T>(from_output ? b.masked : b.dy),
+                               .center = affine.center,
+                               .scale = affine.scale.data(),
+                               .shift = affine.shift.data(),
+                               .of_dy = f.of_dy.data(),
+                               .of_x = b.training ? f.of_x.data() : nullptr,
+                               .constant = f.constant.data(),
+                               .masked = from_input,
+                               .accumulate = b.accumulate,
+                               .dx = rows_of<T>(b.dx)});
+}
+
 }  // namespace
 
-void batch_norm_training(CpuContext, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                         const Tensor& running_mean, const Tensor& running_var, double momentum,
-                         double eps, const Tensor& y, const Tensor& mean, const Tensor& rstd) {
+void batch_norm_statistics(CpuContext, const Tensor& x, const Tensor& running_mean,
+                           const Tensor& running_var, double momentum, double eps,
+                           const Tensor& mean, const Tensor& rstd) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     const cpu::ChannelSizes s = sizes_of(x);
     const auto rows = static_cast<double>(s.rows);
     std::vector<double> mu(static_cast<size_t>(s.channels)), var(mu);
-    cpu::channel_moments(s, x.data<T>(), mu.data(), var.data());
+    cpu::channel_moments<T>(s, rows_of<const T>(x), mu.data(), var.data());
     for (int64_t c = 0; c < s.channels; ++c) {
       var[c] /= rows;
       mean.data<T>()[c] = static_cast<T>(mu[c]);
@@ -59,55 +130,39 @@ void batch_norm_training(CpuContext, const Tensor& x, const Tensor& weight, cons
     }
     update<T>(running_mean, mu, momentum, 1);
     update<T>(running_var, var, momentum, rows / (rows - 1));
-    apply<T>(x, weight, bias, mean, rstd, y);
   });
 }
 
-void batch_norm_evaluation(CpuContext, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                           const Tensor& running_mean, const Tensor& running_var, double eps,
-                           const Tensor& y, const Tensor& mean, const Tensor& rstd) {
-  dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
+void batch_norm_running(CpuContext, const Tensor& running_mean, const Tensor& running_var,
+                        double eps, const Tensor& mean, const Tensor& rstd) {
+  dispatch_floating(mean.dtype(), "batch_norm", [&]<class T>() {
     for (int64_t c = 0; c < mean.numel(); ++c) {
       mean.data<T>()[c] = running_mean.data<T>()[c];
       rstd.data<T>()[c] =
           static_cast<T>(1 / std::sqrt(static_cast<double>(running_var.data<T>()[c]) + eps));
     }
-    apply<T>(x, weight, bias, mean, rstd, y);
   });
 }
 
-void batch_norm_backward(CpuContext, const Tensor& x, const Tensor& weight, const Tensor& mean,
-                         const Tensor& rstd, const Tensor& dy, bool training, const Tensor& dx,
-                         const Tensor& dweight, const Tensor& dbias) {
+void batch_norm_apply(CpuContext, const Tensor& x, const BatchNormVectors& v,
+                      const Tensor& residual, bool relu, const Tensor& y) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     const cpu::ChannelSizes s = sizes_of(x);
-    const auto channels = static_cast<size_t>(s.channels);
-    const T *w = data_or_null<T>(weight), *r = rstd.data<T>();
-    std::vector<double> sum_dy(channels), sum_dy_x(channels);
-    if (training || dweight.defined() || dbias.defined())
-      cpu::channel_products(s, x.data<T>(), mean.data<T>(), dy.data<T>(), sum_dy.data(),
-                            sum_dy_x.data());
-    for (size_t c = 0; c < channels; ++c) {
-      if (dweight.defined())
-        dweight.data<T>()[c] = static_cast<T>(sum_dy_x[c] * static_cast<double>(r[c]));
-      if (dbias.defined()) dbias.data<T>()[c] = static_cast<T>(sum_dy[c]);
-    }
-    if (!dx.defined()) return;
-    std::vector<T> of_dy(channels), of_x(channels), constant(channels);
-    for (size_t c = 0; c < channels; ++c) {
-      const auto rs = static_cast<double>(r[c]);
-      const double scale = (w ? static_cast<double>(w[c]) : 1.0) * rs;
-      const auto rows = static_cast<double>(s.rows);
-      of_dy[c] = static_cast<T>(scale);
-      of_x[c] = static_cast<T>(-scale * rs * rs * sum_dy_x[c] / rows);
-      constant[c] = static_cast<T>(-scale * sum_dy[c] / rows);
-    }
-    if (training)
-      cpu::channel_gradient(s, x.data<T>(), mean.data<T>(), dy.data<T>(), of_dy.data(), of_x.data(),
-                            constant.data(), dx.data<T>());
-    else
-      cpu::channel_scale(s, dy.data<T>(), of_dy.data(), dx.data<T>());
+    const Affine<T> affine(v);
+    cpu::channel_forward<T>(s, {.rows = s.rows,
+                                .channels = s.channels,
+                                .x = rows_of<const T>(x),
+                                .residual = rows_of<const T>(residual),
+                                .center = affine.center,
+                                .scale = affine.scale.data(),
+                                .shift = affine.shift.data(),
+                                .relu = relu,
+                                .y = rows_of<T>(y)});
   });
+}
+
+void batch_norm_backward(CpuContext, const BatchNormBackward& b) {
+  dispatch_floating(b.x.dtype(), "batch_norm", [&]<class T>() { backward<T>(b); });
 }
 
 }  // namespace cytograd::kernels

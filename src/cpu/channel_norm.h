@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cstdint>
+#include "cpu/simd/channel_norm_table.h"
 
 /// @file
 /// Passes over [batch, rows, channels] that normalisation layers are made of: batch norm is the
 /// case of one batch item, group norm that of one item per sample. Per-channel vectors are
-/// [batch, channels]. Work is cut by the sizes alone, so the bits do not depend on threads.
+/// [batch, channels]. Rows may lie further apart than their channels; a batch item follows the last
+/// row of the one before. Work is cut by the sizes alone, so the bits do not depend on threads.
 
 namespace cytograd::cpu {
 
@@ -18,25 +19,16 @@ struct ChannelSizes {
 /// twice while it is in the cache, and tiles are joined by Chan, Golub and LeVeque's formula
 /// (1983).
 template <class T>
-void channel_moments(const ChannelSizes& sizes, const T* x, double* mean, double* deviations);
+void channel_moments(const ChannelSizes& sizes, simd::Rows<const T> x, double* mean,
+                     double* deviations);
 
-/// sum(dy) and sum(dy (x - center)) over rows.
+/// The passes of simd/channel_norm_table.h over all rows and channels; `pass` gives the first ones.
+/// The sums of products are assigned. All data may be strided except for the vectors.
 template <class T>
-void channel_products(const ChannelSizes& sizes, const T* x, const T* center, const T* dy,
-                      double* sum_dy, double* sum_dy_x);
-
-/// y = (x - center) scale + shift
+void channel_forward(const ChannelSizes& sizes, const simd::NormForward<T>& pass);
 template <class T>
-void channel_affine(const ChannelSizes& sizes, const T* x, const T* center, const T* scale,
-                    const T* shift, T* y);
-
-/// dx = of_dy dy + of_x (x - center) + constant
+void channel_products(const ChannelSizes& sizes, const simd::NormProducts<T>& pass);
 template <class T>
-void channel_gradient(const ChannelSizes& sizes, const T* x, const T* center, const T* dy,
-                      const T* of_dy, const T* of_x, const T* constant, T* dx);
-
-/// dx = of_dy dy
-template <class T>
-void channel_scale(const ChannelSizes& sizes, const T* dy, const T* of_dy, T* dx);
+void channel_gradient(const ChannelSizes& sizes, const simd::NormGradient<T>& pass);
 
 }  // namespace cytograd::cpu

@@ -46,8 +46,15 @@ void add_into(CpuContext, const Tensor& sum, const Tensor& term) {
   dispatch_floating(sum.dtype(), "add", [&]<class T>() {
     T* a = sum.data<T>();
     const T* b = term.data<T>();
-    parallel_for(sum.numel(), cpu::grain, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) a[i] += b[i];
+    const cpu::StridedLoop<2> loop(sum.shape(), {sum.strides(), term.strides()});
+    loop.run([=](const auto& at, const auto& stride, int64_t length) {
+      T* to = a + at[0];
+      const T* from = b + at[1];
+      if (stride[0] == 1 && stride[1] == 1) {
+        for (int64_t i = 0; i < length; ++i) to[i] += from[i];
+      } else {
+        for (int64_t i = 0; i < length; ++i) to[i * stride[0]] += from[i * stride[1]];
+      }
     });
   });
 }

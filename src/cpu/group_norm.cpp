@@ -75,7 +75,7 @@ void group_norm(CpuContext, const Tensor& x, const Tensor& weight, const Tensor&
     const cpu::ChannelSizes s = sizes_of(x);
     const auto vectors = static_cast<size_t>(s.vectors());
     std::vector<double> means(vectors), deviations(vectors);
-    cpu::channel_moments(s, x.data<T>(), means.data(), deviations.data());
+    cpu::channel_moments<T>(s, {x.data<T>(), s.channels}, means.data(), deviations.data());
     const int64_t width = s.channels / mean.size(1);
     for (int64_t g = 0; g < mean.numel(); ++g) {
       const Moments m(means.data() + g * width, deviations.data() + g * width, width,
@@ -90,7 +90,15 @@ void group_norm(CpuContext, const Tensor& x, const Tensor& weight, const Tensor&
       scale[i] = static_cast<T>(static_cast<double>(scale[i]) * value_or<T>(weight, c, 1));
       shift[i] = static_cast<T>(value_or<T>(bias, c, 0));
     }
-    cpu::channel_affine(s, x.data<T>(), center.data(), scale.data(), shift.data(), y.data<T>());
+    cpu::channel_forward<T>(s, {.rows = s.rows,
+                                .channels = s.channels,
+                                .x = {x.data<T>(), s.channels},
+                                .residual = {},
+                                .center = center.data(),
+                                .scale = scale.data(),
+                                .shift = shift.data(),
+                                .relu = false,
+                                .y = {y.data<T>(), s.channels}});
   });
 }
 
@@ -103,8 +111,18 @@ void group_norm_backward(CpuContext, const Tensor& x, const Tensor& weight, cons
     const std::vector<T> center = per_channel<T>(mean, s.channels);
     const std::vector<T> r = per_channel<T>(rstd, s.channels);
     std::vector<double> sum_dy(vectors), sum_dy_x(vectors);
-    cpu::channel_products(s, x.data<T>(), center.data(), dy.data<T>(), sum_dy.data(),
-                          sum_dy_x.data());
+    cpu::channel_products<T>(s, {.rows = s.rows,
+                                 .channels = s.channels,
+                                 .x = {x.data<T>(), s.channels},
+                                 .dy = {dy.data<T>(), s.channels},
+                                 .y = {},
+                                 .center = center.data(),
+                                 .scale = nullptr,
+                                 .shift = nullptr,
+                                 .mask = simd::Mask::none,
+                                 .masked = {},
+                                 .sum_dy = sum_dy.data(),
+                                 .sum_dy_x = sum_dy_x.data()});
     for (int64_t c = 0; c < s.channels && (dweight.defined() || dbias.defined()); ++c) {
       double dw = 0, db = 0;
       for (int64_t i = c; i < s.vectors(); i += s.channels) {
@@ -116,8 +134,19 @@ void group_norm_backward(CpuContext, const Tensor& x, const Tensor& weight, cons
     }
     if (!dx.defined()) return;
     const Factors<T> f(s, weight, rstd, sum_dy, sum_dy_x);
-    cpu::channel_gradient(s, x.data<T>(), center.data(), dy.data<T>(), f.of_dy.data(),
-                          f.of_x.data(), f.constant.data(), dx.data<T>());
+    cpu::channel_gradient<T>(s, {.rows = s.rows,
+                                 .channels = s.channels,
+                                 .x = {x.data<T>(), s.channels},
+                                 .dy = {dy.data<T>(), s.channels},
+                                 .center = center.data(),
+                                 .scale = nullptr,
+                                 .shift = nullptr,
+                                 .of_dy = f.of_dy.data(),
+                                 .of_x = f.of_x.data(),
+                                 .constant = f.constant.data(),
+                                 .masked = false,
+                                 .accumulate = false,
+                                 .dx = {dx.data<T>(), s.channels}});
   });
 }
 

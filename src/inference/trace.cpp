@@ -6,6 +6,7 @@
 #include "cytograd/autograd/trace.h"
 #include "cytograd/core/error.h"
 #include "inference/graph.h"
+#include "kernels/row_stride.h"
 #include "ops/traced_params.h"
 
 namespace cytograd::inference {
@@ -44,19 +45,31 @@ class GraphTracer final : public autograd::Tracer {
   void remember(const Tensor& t, int value) { values_[key(t)] = {value, t.storage()}; }
 
   int define(const Tensor& t) {
-    check<ValueError>(t.ndim() >= 2 && t.size(0) == kBatch && t.is_contiguous(), "compile",
+    check<ValueError>(t.ndim() >= 2 && t.size(0) == kBatch && row_stride(t) >= 0, "compile",
                       "expects every result to be a packed batch of arrays, got one of shape ",
                       t.shape());
-    const Shape shape(std::span<const int64_t>(t.shape().begin() + 1, t.shape().end()));
-    graph_.values.push_back({shape});
-    const int value = static_cast<int>(graph_.values.size()) - 1;
+    const int value = new_value(t);
     remember(t, value);
     return value;
+  }
+  // A value shaped as t, which need not exist.
+  int new_value(const Tensor& t) {
+    const Shape shape(std::span<const int64_t>(t.shape().begin() + 1, t.shape().end()));
+    graph_.values.push_back({shape});
+    return static_cast<int>(graph_.values.size()) - 1;
   }
 
   Step& add_step(Kind kind, std::vector<int> inputs, const Tensor& output) {
     const int value = define(output);
     graph_.steps.push_back({.kind = kind, .inputs = std::move(inputs), .output = value});
+    return graph_.steps.back();
+  }
+  // One more step that takes over the output of the last one.
+  Step& then(Kind kind, const Tensor& output) {
+    Step& before = graph_.steps.back();
+    const int result = before.output, between = new_value(output);
+    before.output = between;
+    graph_.steps.push_back({.kind = kind, .inputs = {between}, .output = result});
     return graph_.steps.back();
   }
 
@@ -95,7 +108,8 @@ void GraphTracer::linear(const Tensors& inputs, const Tensor& output) {
                .kw = 1};
 }
 
-// y = (x - mean) rstd weight + bias, from what the operation keeps for backward.
+// y = (x - mean) rstd weight + bias, from what the operation keeps for backward; then the residual
+// and the ReLU as steps of their own.
 void GraphTracer::batch_norm(const Tensors& inputs, const Tensor& output, const Tensors& saved,
                              const BatchNormCall& call) {
   check<StateError>(!call.training, "compile",
@@ -114,6 +128,9 @@ void GraphTracer::batch_norm(const Tensors& inputs, const Tensor& output, const 
       step.shift.data<T>()[c] = static_cast<T>(b[c] - m[c] * w[c] * r[c]);
     }
   });
+  if (call.residual) then(Kind::add, output).inputs.push_back(value_of(inputs.back()));
+  if (call.relu)
+    then(Kind::unary, output).function = kernels::UnaryFunctions::index<kernels::Relu>();
 }
 
 void GraphTracer::translate(std::string_view name, const Tensors& inputs, const Tensor& output,

@@ -5,7 +5,7 @@
 
 namespace cytograd::kernels {
 
-/// sum += term; both contiguous, same shape and floating dtype.
+/// sum += term; same shape and floating dtype, any strides, no element of sum twice.
 void add_into(CpuContext, const Tensor& sum, const Tensor& term);
 inline void add_into(const Tensor& sum, const Tensor& term) {
   on_device(sum, [&](auto ctx) { add_into(ctx, sum, term); });

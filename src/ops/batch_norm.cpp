@@ -2,6 +2,7 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/batch_norm.h"
+#include "kernels/row_stride.h"
 #include "ops/common.h"
 #include "ops/traced_params.h"
 
@@ -17,7 +18,7 @@ void check_running(const Tensor& v, const char* name, bool training) {
 
 void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const Tensor& running_mean, const Tensor& running_var,
-                     const BatchNormOptions& options) {
+                     const BatchNormOptions& options, const Tensor& residual) {
   check<ShapeError>(x.ndim() >= 2, "batch_norm", "input expects [..., C], got ", x.shape());
   check<DtypeError>(is_floating(x.dtype()), "batch_norm", "input expects a floating dtype, got ",
                     x.dtype());
@@ -33,19 +34,20 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
   check<ShapeError>(!options.training || x.shape().back() == 0 || x.numel() > x.shape().back(),
                     "batch_norm", "training expects more than one value per channel, got ",
                     x.shape());
+  if (!residual.defined()) return;
+  check<ShapeError>(residual.shape() == x.shape(), "batch_norm", "residual expects shape ",
+                    x.shape(), ", got ", residual.shape());
+  check<DtypeError>(residual.dtype() == x.dtype(), "batch_norm", "residual expects ", x.dtype(),
+                    ", got ", residual.dtype());
 }
 
-Tensor like_if(bool wanted, const Tensor& t) { return wanted ? Tensor::empty_like(t) : Tensor{}; }
-
 // Runs the kernel on packed statistics and writes them back where the caller's are strided.
-void run_training(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                  const Tensor& running_mean, const Tensor& running_var,
-                  const BatchNormOptions& options, const Tensor& y, const Tensor& mean,
-                  const Tensor& rstd) {
+void batch_statistics(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                      const BatchNormOptions& options, const Tensor& mean, const Tensor& rstd) {
   const Tensor packed_mean = packed(running_mean), packed_var = packed(running_var);
   on_device(x, [&](auto ctx) {
-    kernels::batch_norm_training(ctx, x, weight, bias, packed_mean, packed_var, options.momentum,
-                                 options.eps, y, mean, rstd);
+    kernels::batch_norm_statistics(ctx, x, packed_mean, packed_var, options.momentum, options.eps,
+                                   mean, rstd);
   });
   const auto finish = [](const Tensor& running, const Tensor& updated) {
     if (!running.defined()) return;
@@ -58,46 +60,91 @@ void run_training(const Tensor& x, const Tensor& weight, const Tensor& bias,
   finish(running_var, packed_var);
 }
 
+// x as the kernels take it: packed, or a channel slice of a packed tensor.
+Tensor as_rows(const Tensor& x) {
+  return !x.defined() || row_stride(x) >= 0 ? x : x.detach().contiguous();
+}
+
+// The places of the inputs: x, weight, bias, residual, those that there are.
+struct Places {
+  size_t weight = 1, bias, residual;
+  explicit Places(const BatchNormCall& p)
+      : bias(weight + (p.weight ? 1 : 0)), residual(bias + (p.bias ? 1 : 0)) {}
+};
+
+template <class P>
+Grads backward(const autograd::Back<P>& back, const Tensor& given) {
+  const BatchNormCall& p = back.params;
+  const Places at(p);
+  const auto vector_if = [&](bool there, size_t i) {
+    return there && back.needs(i) ? Tensor::empty_like(back.saved[2]) : Tensor{};
+  };
+  // Memory that nobody else sees holds a result of the same shape.
+  bool own = row_stride(given) < 0 || given.is_unshared();
+  kernels::BatchNormBackward b{.x = back.saved[0],
+                               .dy = as_rows(given),
+                               .v = {back.saved[1], back.saved[4], back.saved[2], back.saved[3]},
+                               .training = p.training,
+                               .relu = p.relu,
+                               .y = back.saved[5],
+                               .masked = {},
+                               .dx = {},
+                               .accumulate = false,
+                               .dweight = vector_if(p.weight, at.weight),
+                               .dbias = vector_if(p.bias, at.bias)};
+  const bool residual_wanted = p.residual && back.needs(at.residual);
+  if (b.y.defined()) b.masked = own ? b.dy : Tensor::empty_like(b.dy);
+  const Tensor passed = b.y.defined() ? b.masked : b.dy;  // what the residual gets
+  own = (own || b.y.defined()) && !residual_wanted;
+  if (back.needs(0)) {
+    b.dx = back.take_sum(0);
+    b.accumulate = b.dx.defined();
+    if (!b.accumulate) b.dx = own ? passed : Tensor::empty_like(b.x);
+  }
+  on_device(b.x, [&](auto ctx) { kernels::batch_norm_backward(ctx, b); });
+  Grads grads{b.dx};
+  if (p.weight) grads.push_back(b.dweight);
+  if (p.bias) grads.push_back(b.dbias);
+  if (p.residual) grads.push_back(residual_wanted ? passed : Tensor{});
+  return grads;
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& running_mean, const Tensor& running_var,
-                  const BatchNormOptions& options) {
-  check_arguments(x, weight, bias, running_mean, running_var, options);
-  const Tensor xp = packed(x), wp = packed(weight), bp = packed(bias);
-  const Shape vector{x.shape().back()};
-  const Tensor y = Tensor::empty_like(x);
+                  const BatchNormOptions& options, const Tensor& residual) {
+  check_arguments(x, weight, bias, running_mean, running_var, options, residual);
+  const Tensor xr = as_rows(x);
   // Copies of the statistics are saved: the running ones change with the next training step.
-  const Tensor mean = Tensor::empty(vector, x.dtype(), x.device()), rstd = Tensor::empty_like(mean);
+  const Tensor mean = Tensor::empty({x.shape().back()}, x.dtype(), x.device()),
+               rstd = Tensor::empty_like(mean), y = Tensor::empty_like(x);
+  const kernels::BatchNormVectors v{packed(weight), packed(bias), mean, rstd};
   if (options.training)
-    run_training(xp, wp, bp, running_mean, running_var, options, y, mean, rstd);
+    batch_statistics(xr, running_mean, running_var, options, mean, rstd);
   else
     on_device(x, [&](auto ctx) {
-      kernels::batch_norm_evaluation(ctx, xp, wp, bp, packed(running_mean), packed(running_var),
-                                     options.eps, y, mean, rstd);
+      kernels::batch_norm_running(ctx, packed(running_mean), packed(running_var), options.eps, mean,
+                                  rstd);
     });
+  on_device(x, [&](auto ctx) {
+    kernels::batch_norm_apply(ctx, xr, v, as_rows(residual), options.relu, y);
+  });
 
   Tensors inputs{x};
-  if (weight.defined()) inputs.push_back(weight);
-  if (bias.defined()) inputs.push_back(bias);
-  return record(
-      "batch_norm", inputs, y, Saved{xp, wp, mean, rstd},
-      BatchNormCall{options.training, weight.defined(), bias.defined()},
-      [](const auto& back, const Tensor& dy) -> Grads {
-        const Tensor &x = back.saved[0], &weight = back.saved[1], &mean = back.saved[2];
-        const bool dweight_wanted = back.params.weight && back.needs(1);
-        const bool dbias_wanted = back.params.bias && back.needs(back.params.weight ? 2 : 1);
-        const Tensor dx = like_if(back.needs(0), x), dweight = like_if(dweight_wanted, mean),
-                     dbias = like_if(dbias_wanted, mean);
-        on_device(dy, [&](auto ctx) {
-          kernels::batch_norm_backward(ctx, x, weight, mean, back.saved[3], dy.contiguous(),
-                                       back.params.training, dx, dweight, dbias);
-        });
-        Grads grads{dx};
-        if (back.params.weight) grads.push_back(dweight);
-        if (back.params.bias) grads.push_back(dbias);
-        return grads;
-      });
+  for (const Tensor& input : {weight, bias, residual})
+    if (input.defined()) inputs.push_back(input);
+  // The mask of the ReLU follows from x; with a residual, from y, which the next layer saves too.
+  Saved saved{xr,
+              v.weight,
+              mean,
+              rstd,
+              options.relu ? v.bias : Tensor{},
+              options.relu && residual.defined() ? y : Tensor{}};
+  return record("batch_norm", inputs, y, std::move(saved),
+                BatchNormCall{options.training, options.relu, weight.defined(), bias.defined(),
+                              residual.defined()},
+                [](const auto& back, const Tensor& dy) { return backward(back, dy); });
 }
 
 }  // namespace cytograd

@@ -14,10 +14,10 @@ struct UnaryCall {
   kernels::UnaryParams params;
 };
 
-/// Which inputs follow x, and whether the statistics are the batch's. Saved are x, weight, mean,
-/// rstd.
+/// Whether the statistics are the batch's and a ReLU comes last, and which inputs follow x. Saved
+/// are x, weight, mean, rstd.
 struct BatchNormCall {
-  bool training, weight, bias;
+  bool training, relu, weight, bias, residual;
 };
 
 }  // namespace cytograd

@@ -32,7 +32,61 @@ Tensor added(const Tensor& a, const Tensor& b) {
   });
 }
 
+// y = factor x, whose rule adds to what the gradient of x holds already.
+Tensor scaled_into(const Tensor& x, double factor) {
+  const Tensor y = scaled(x.detach(), factor);
+  return record("scaled_into", {x}, y, {}, factor, [](const auto& back, const Tensor& dy) -> Grads {
+    const Tensor term = scaled(dy, back.params), sum = back.take_sum(0);
+    if (!sum.defined()) return {term};
+    kernels::add_into(sum, term);
+    return {sum};
+  });
+}
+
+// a and b [N, .] side by side; their gradients are views of the result's.
+Tensor halves(const Tensor& a, const Tensor& b) {
+  const int64_t n = a.size(0), ca = a.size(1), c = ca + b.size(1);
+  const Tensor y = Tensor::empty({n, c}, a.dtype());
+  y.as_strided(a.shape(), {c, 1}, 0).copy_(a);
+  y.as_strided(b.shape(), {c, 1}, ca).copy_(b);
+  return record("halves", {a, b}, y, {}, [](const auto& back, const Tensor& dy) -> Grads {
+    const Shape &a = back.input_shape(0), &b = back.input_shape(1);
+    return {dy.as_strided(a, dy.strides(), dy.offset()),
+            dy.as_strided(b, dy.strides(), dy.offset() + a[1])};
+  });
+}
+
 }  // namespace
+
+TEST_CASE("a rule may add to the gradient that its input has") {
+  const Tensor x = Tensor::from<double>({1, 2, 3});
+  x.set_requires_grad(true);
+  const Tensor one = Tensor::ones({3}, Dtype::float64);
+  const Tensor y = scaled(x, 2), z = scaled_into(y, 3);
+  added(added(scaled(y, 5), z), scaled_into(y, 7)).backward(one);  // 2 (5 + 3 + 7) x
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{30, 30, 30});
+  CHECK(one.to_vector<double>() == std::vector<double>{1, 1, 1});
+  // The leaf's own gradient is never offered: others may hold it.
+  const Tensor held = x.grad();
+  scaled_into(x, 1).backward(one);
+  CHECK(x.grad().to_vector<double>() == std::vector<double>{31, 31, 31});
+}
+
+TEST_CASE("gradients that are views of one buffer stay apart") {
+  const Tensor x = Tensor::from<double>({1, 2, 3, 4}, {2, 2});
+  x.set_requires_grad(true);
+  const Tensor dy = Tensor::from<double>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 4});
+  const Tensor a = scaled(x, 1), b = scaled(x, 10);
+  // More uses of a and b, before and after in the graph, add to their halves of the gradient.
+  const Tensor y = halves(a, b), more = added(scaled_into(a, 100), scaled(b, 1000));
+  added(scaled(y, 1), halves(more, scaled_into(b, 1))).backward(dy);
+  // dx = da + 10 db with da = dy[:, :2] + 100 dy[:, :2], db = dy[:, 2:] (1 + 1) + 1000 dy[:, :2]
+  std::vector<double> want;
+  for (const auto& [left, right] : {std::pair{1., 3.}, {2., 4.}, {5., 7.}, {6., 8.}})
+    want.push_back(101 * left + 10 * (2 * right + 1000 * left));
+  CHECK(x.grad().to_vector<double>() == want);
+  CHECK(dy.to_vector<double>() == std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8});
+}
 
 TEST_CASE("gradients add up over every path and every backward") {
   const Tensor x = Tensor::from<double>({1, 2, 3});

@@ -1,10 +1,14 @@
 #include "cytograd/ops/batch_norm.h"
 
 #include <cmath>
+#include <cstring>
 
 #include <doctest/doctest.h>
 
+#include "cytograd/core/cpu.h"
 #include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/reduce.h"
+#include "cytograd/ops/shape.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -91,7 +95,172 @@ OpCase evaluation_case(const std::string& name, const Shape& shape) {
   return c;
 }
 
+// The same with a ReLU, and the sum with a residual before it; NaN passes through the ReLU.
+OpCase with_relu(OpCase c, bool training, bool residual) {
+  c.name += residual ? " with residual and relu" : " with relu";
+  const auto plain = c.reference;
+  const size_t last = c.inputs.size();
+  const Shape vector{c.inputs[0].shape.back()};
+  if (residual) c.inputs.push_back({c.inputs[0].shape});
+  c.op = [=](const Tensors& in) {
+    const Dtype dtype = in[0].dtype();
+    return batch_norm(in[0], last > 1 ? in[1] : Tensor{}, last > 2 ? in[2] : Tensor{},
+                      training ? Tensor{} : Tensor::full(vector, 0.25, dtype),
+                      training ? Tensor{} : Tensor::full(vector, 2, dtype),
+                      {.training = training, .relu = true}, residual ? in[last] : Tensor{});
+  };
+  c.reference = [=](const std::vector<Ref>& in) {
+    Ref y = in[0];
+    if (training) {
+      y = plain(std::vector<Ref>(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(last)));
+    } else {
+      for (size_t i = 0; i < y.values.size(); ++i) {
+        const size_t ch = i % static_cast<size_t>(vector[0]);
+        y.values[i] = (y.values[i] - 0.25) / std::sqrt(2 + 1e-5);
+        if (last > 1) y.values[i] = y.values[i] * in[1].values[ch] + in[2].values[ch];
+      }
+    }
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      if (residual) y.values[i] += in[last].values[i];
+      if (y.values[i] < 0) y.values[i] = 0;
+    }
+    return y;
+  };
+  return c;
+}
+
+// Result and gradients of x, weight, bias and residual, one after the other.
+std::vector<double> run_with_gradients(const Tensor& x, const Tensor& residual,
+                                       const BatchNormOptions& options) {
+  const int64_t channels = x.size(-1);
+  const Tensor weight = Tensor::full({channels}, 1.5, x.dtype()),
+               bias = Tensor::full({channels}, 0.125, x.dtype());
+  Tensors leaves{x.detach(), weight, bias};
+  if (residual.defined()) leaves.push_back(residual.detach());
+  for (const Tensor& leaf : leaves) leaf.set_requires_grad(true);
+  const Tensor y = batch_norm(leaves[0], leaves[1], leaves[2], Tensor::zeros_like(weight),
+                              Tensor::ones({channels}, x.dtype()), options,
+                              residual.defined() ? leaves[3] : Tensor{});
+  std::vector<double> out = y.to_vector<double>();
+  sum(y * y).backward();
+  for (const Tensor& leaf : leaves) {
+    const std::vector<double> grad = leaf.grad().to_vector<double>();
+    out.insert(out.end(), grad.begin(), grad.end());
+  }
+  return out;
+}
+
+Tensor waves(const Shape& shape, double phase) {
+  const Tensor x = Tensor::empty(shape);
+  for (int64_t i = 0; i < x.numel(); ++i)
+    x.data<float>()[i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i) + phase));
+  return x;
+}
+
 }  // namespace
+
+TEST_CASE("batch_norm with residual and relu in one pass") {
+  for (const bool residual : {false, true}) {
+    check_op(with_relu(training_case("image", {2, 3, 5, 7}), true, residual));
+    check_op(with_relu(training_case("no weight", {5, 2, 19}, false), true, residual));
+    check_op(with_relu(training_case("several runs of rows", {2, 67, 1}), true, residual));
+    check_op(with_relu(training_case("no channel", {3, 0}), true, residual));
+    check_op(with_relu(evaluation_case("image", {2, 3, 5, 7}), false, residual));
+    check_op(with_relu(evaluation_case("vectors and a tail", {3, 37}), false, residual));
+  }
+}
+
+TEST_CASE("batch_norm with relu equals the separate operations, bit for bit") {
+  const Tensor x = waves({3, 5, 7, 37}, 0), r = waves({3, 5, 7, 37}, 1);
+  const Tensor w = waves({37}, 2), b = waves({37}, 3);
+  for (const bool residual : {false, true}) {
+    std::vector<std::vector<double>> results;
+    for (const bool fused : {true, false}) {
+      Tensors leaves{x.detach(), w.detach(), b.detach(), r.detach()};
+      for (const Tensor& leaf : leaves) leaf.set_requires_grad(true);
+      const Tensor added = residual ? leaves[3] : Tensor{};
+      Tensor y = batch_norm(leaves[0], leaves[1], leaves[2], {}, {},
+                            {.training = true, .relu = fused}, fused ? added : Tensor{});
+      if (!fused) y = relu(residual ? y + added : y);
+      sum(y * waves(x.shape(), 4)).backward();
+      std::vector<double> out = y.to_vector<double>();
+      for (const Tensor& leaf : leaves)
+        if (leaf.grad().defined())
+          for (const double g : leaf.grad().to_vector<double>()) out.push_back(g);
+      results.push_back(out);
+    }
+    CHECK(results[0] == results[1]);
+  }
+}
+
+TEST_CASE("batch_norm reads channel slices in place and gives the bits of packed ones") {
+  const Tensor wide = waves({2, 9, 11, 80}, 0), wide_residual = waves({2, 9, 11, 50}, 1);
+  const Tensor x = slice(wide, -1, 3, 40), residual = slice(wide_residual, -1, 0, 37);
+  for (const bool relu : {false, true})
+    for (const bool training : {false, true})
+      for (const bool with_residual : {false, true}) {
+        const BatchNormOptions options{.training = training, .relu = relu};
+        CHECK(run_with_gradients(x, with_residual ? residual : Tensor{}, options) ==
+              run_with_gradients(x.contiguous(), with_residual ? residual.contiguous() : Tensor{},
+                                 options));
+      }
+  const Tensor crop = slice(x, 1, 2, 7);  // its rows are not evenly spaced
+  CHECK(run_with_gradients(crop, {}, {.training = true, .relu = true}) ==
+        run_with_gradients(crop.contiguous(), {}, {.training = true, .relu = true}));
+  reset_peak_memory();
+  const size_t before = memory_stats().in_use;
+  batch_norm(x, {}, {}, {}, {}, {.training = true});
+  // The result, scratch for the sums, and no packed copy of x.
+  CHECK(memory_stats().peak - before < 2 * x.bytes());
+}
+
+TEST_CASE("batch_norm gives the same bits with every instruction set") {
+  const Tensor x = waves({2, 67, 5, 531}, 0), residual = waves({2, 67, 5, 531}, 1);
+  const std::string before = isa_name();
+  std::vector<std::vector<double>> results;
+  for (const std::string& isa : available_isas()) {
+    set_isa(isa);
+    results.push_back(run_with_gradients(x, residual, {.training = true, .relu = true}));
+    CHECK(results.back() == results.front());
+    CHECK(run_with_gradients(x, {}, {.training = false, .relu = true}).size() > 0);
+  }
+  set_isa(before);
+}
+
+TEST_CASE("batch_norm leaves the gradient that the caller gave as it was") {
+  const Tensor x = waves({6, 5}, 0), residual = waves({6, 5}, 1);
+  const Tensor dy = waves({6, 5}, 2), kept = dy.clone();
+  for (const bool relu : {false, true}) {
+    const Tensor leaf = x.detach(), added = residual.detach();
+    leaf.set_requires_grad(true);
+    added.set_requires_grad(true);
+    batch_norm(leaf, {}, {}, {}, {}, {.training = true, .relu = relu}, added).backward(dy);
+    CHECK(dy.to_vector<double>() == kept.to_vector<double>());
+    added.grad().fill_(7);
+    CHECK(leaf.grad().to_vector<double>()[0] != 7);
+  }
+}
+
+TEST_CASE("batch_norm adds to the gradient that its input has from other uses") {
+  const Tensor x = waves({6, 5, 40}, 0);
+  std::vector<std::vector<double>> grads;
+  for (const bool together : {true, false}) {
+    const Tensor leaf = x.detach();
+    leaf.set_requires_grad(true);
+    if (together) {
+      const Tensor u = leaf * 2.0;  // a recorded tensor with two uses
+      const Tensor y = batch_norm(u, {}, {}, {}, {}, {.training = true, .relu = true});
+      (sum(y) + sum(u * u)).backward();
+    } else {
+      const Tensor u = leaf * 2.0, v = leaf * 2.0;
+      sum(u * u).backward();
+      sum(batch_norm(v, {}, {}, {}, {}, {.training = true, .relu = true})).backward();
+    }
+    grads.push_back(leaf.grad().to_vector<double>());
+  }
+  for (size_t i = 0; i < grads[0].size(); ++i)
+    CHECK(grads[0][i] == doctest::Approx(grads[1][i]).epsilon(1e-5));
+}
 
 TEST_CASE("batch_norm in training") {
   check_op(training_case("image", {2, 3, 5, 7}));
@@ -186,6 +355,10 @@ TEST_CASE("batch_norm refuses bad arguments") {
                              "batch_norm: eps must be >= 0, got -1");
   check_op_error<ValueError>([&] { batch_norm(x, {}, {}, three, three, {.momentum = 1.5}); },
                              "batch_norm: momentum must be in [0, 1], got 1.5");
+  check_op_error<ShapeError>([&] { batch_norm(x, {}, {}, three, three, {}, three); },
+                             "batch_norm: residual expects shape [2, 3], got [3]");
+  check_op_error<DtypeError>([&] { batch_norm(x, {}, {}, three, three, {}, x.to(Dtype::float64)); },
+                             "batch_norm: residual expects float32, got float64");
   const Tensor leaf = Tensor::ones({3});
   leaf.set_requires_grad(true);
   check_op_error<StateError>(

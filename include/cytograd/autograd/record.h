@@ -52,8 +52,10 @@ struct Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   virtual ~Node();
-  virtual Grads backward(const Tensor& grad_output) {
-    (void)grad_output;
+  /// @param sums  per input, what its gradient holds so far if the rule may add to it; the rule
+  ///              takes what it uses (Back::take_sum)
+  virtual Grads backward(const Tensor& grad_output, Grads& sums) {
+    (void)grad_output, (void)sums;
     return {};
   }
   /// Frees what was saved; called once the rule has run.
@@ -86,9 +88,14 @@ struct Back {
   const SavedTensors& saved;
   const P& params;
   const std::vector<Input>& inputs;
+  Grads& sums;
   /// Does input i want a gradient? Return an undefined Tensor there if not.
   bool needs(size_t i) const { return inputs[i].node != nullptr; }
   const Shape& input_shape(size_t i) const { return inputs[i].shape; }
+  /// For rules that can add their gradient to memory at no cost: the gradient that input i has
+  /// from other uses, in memory that only the engine sees, or undefined. Whoever takes it adds to
+  /// it and returns it as the gradient of input i. Has a row_stride, is not always packed.
+  Tensor take_sum(size_t i) const { return std::exchange(sums[i], Tensor{}); }
 };
 
 template <class P, class Rule>
@@ -96,9 +103,9 @@ struct RecordedNode final : Node {
   SavedTensors saved;
   P params;
   RecordedNode(Saved s, P p) : saved(std::move(s)), params(std::move(p)) {}
-  Grads backward(const Tensor& grad_output) override {
+  Grads backward(const Tensor& grad_output, Grads& sums) override {
     saved.verify(name);
-    return Rule{}(Back<P>{saved, params, inputs}, grad_output);
+    return Rule{}(Back<P>{saved, params, inputs, sums}, grad_output);
   }
   void release() override { saved.clear(); }
 };
@@ -112,7 +119,8 @@ struct RecordedNode final : Node {
 /// shape and
 ///                dtype, undefined where `!back.needs(i)`. Captures nothing, which is checked here,
 ///                so that a graph owns exactly what was saved. Runs with recording off; `dy` has
-///                the output's shape and may be strided.
+///                the output's shape and may be strided; if dy.is_unshared(), the rule may write
+///                over it.
 template <class P, class Rule>
 Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, P params, Rule) {
   static_assert(std::is_empty_v<Rule>, "a backward rule captures nothing: pass values in params");

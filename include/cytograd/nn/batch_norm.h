@@ -17,11 +17,11 @@ class BatchNorm2d : public Layer {
     buffer("num_batches_tracked", num_batches_tracked, Tensor::zeros({}, Dtype::int64));
   }
 
-  Tensor forward(const Tensor& x) const override {
-    const bool batch = training() && !frozen_;
-    if (batch) ++*num_batches_tracked.data<int64_t>();
-    return batch_norm(x, weight, bias, running_mean, running_var,
-                      {.training = batch, .momentum = momentum, .eps = eps});
+  Tensor forward(const Tensor& x) const override { return apply(x, {}, false); }
+
+  /// max(forward(x) + residual, 0) in one pass; without a residual where that is undefined.
+  Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) const {
+    return apply(x, residual, true);
   }
 
   /// Frozen: running statistics are used also in training, and weight and bias are not trained. For
@@ -48,7 +48,21 @@ class BatchNorm2d : public Layer {
   }
 
  private:
+  Tensor apply(const Tensor& x, const Tensor& residual, bool relu) const {
+    const bool batch = training() && !frozen_;
+    if (batch) ++*num_batches_tracked.data<int64_t>();
+    return batch_norm(x, weight, bias, running_mean, running_var,
+                      {.training = batch, .momentum = momentum, .eps = eps, .relu = relu},
+                      residual);
+  }
   bool frozen_ = false;
+};
+
+/// Batch normalisation and ReLU as one layer, under the names of the former.
+class BatchNormReLU : public BatchNorm2d {
+ public:
+  using BatchNorm2d::BatchNorm2d;
+  Tensor forward(const Tensor& x) const override { return forward_relu(x); }
 };
 
 }  // namespace cytograd::nn

@@ -1,0 +1,15 @@
+#if defined(__x86_64__)
+namespace cytograd::simd {
+namespace {
+constexpr int kLaneBytes = 64;
+}
+}  // namespace cytograd::simd
+
+#include "cpu/simd/channel_norm.inl"
+
+namespace cytograd::simd {
+
+constinit const ChannelNormTable channel_norm_avx512 = {kernels<float>, kernels<double>};
+
+}  // namespace cytograd::simd
+#endif
