@@ -77,6 +77,11 @@ void say_data(const Task& task) {
   for (const auto* notes : {&task.dataset.notes, &task.report.notes})
     for (const Note& note : *notes)
       console().detail(note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]");
+  const size_t unused = task.dataset.samples.size() - task.split.train.size() -
+                        task.split.val.size() - task.split.test.size();
+  if (unused > 0)
+    console().warn(std::to_string(unused) + " of " + std::to_string(task.dataset.size()) +
+                   " samples are in no part of the split and are not used");
   for (const Note& note : table.missing()) {
     std::string text = note.text + ":";
     for (const std::string& example : note.examples) text += " " + example;

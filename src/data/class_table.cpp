@@ -6,9 +6,15 @@
 
 namespace cytograd {
 
+namespace {
+
+const char* const unused = "unused";  // samples in no part of a split
+
+}  // namespace
+
 ClassTable class_table(const Dataset& dataset) {
   std::vector<std::string> splits;
-  for (const Sample& s : dataset.samples) splits.push_back(s.split);
+  for (const Sample& s : dataset.samples) splits.push_back(s.split.empty() ? "train" : s.split);
   return class_table(dataset, splits);
 }
 
@@ -17,14 +23,13 @@ ClassTable class_table(const Dataset& dataset, const std::vector<std::string>& s
                     dataset.samples.size(), " splits, got ", splits.size());
   ClassTable table{dataset.classes, dataset.domains, {}, {}};
   for (const char* name : {"train", "val", "test"})
-    if (std::any_of(splits.begin(), splits.end(), [&](const auto& s) {
-          return s == name || (s.empty() && std::string("train") == name);
-        }))
-      table.splits.push_back(name);
-  if (table.splits.empty()) table.splits.push_back("train");
+    if (std::find(splits.begin(), splits.end(), name) != splits.end()) table.splits.push_back(name);
+  const std::string outside = table.splits.empty() ? "all" : unused;
+  if (table.splits.empty() || std::find(splits.begin(), splits.end(), "") != splits.end())
+    table.splits.push_back(outside);
   table.counts.assign(table.classes.size() * table.domains.size() * table.splits.size(), 0);
   for (size_t i = 0; i < splits.size(); ++i) {
-    const std::string split = splits[i].empty() ? "train" : splits[i];
+    const std::string& split = splits[i].empty() ? outside : splits[i];
     const size_t s = static_cast<size_t>(
         std::find(table.splits.begin(), table.splits.end(), split) - table.splits.begin());
     const Sample& sample = dataset.samples[i];
@@ -83,6 +88,7 @@ std::vector<Note> ClassTable::missing() const {
                         domains[d] + "/" + classes[c]);
     }
     for (size_t s = 0; s < splits.size(); ++s) {
+      if (splits[s] == unused) continue;
       int64_t n = 0;
       for (size_t d = 0; d < domains.size(); ++d) n += at(c, d, s);
       if (n == 0)

@@ -56,7 +56,7 @@ constexpr Preset presets[] = {
     {"pbc", layout::load_pbc, layout::find_pbc},
     {"acevedo20", layout::load_acevedo20, nullptr},
     {"folder", layout::load_folder, nullptr},
-    {"manifest", layout::load_manifest, nullptr},
+    {"manifest", layout::load_manifest, layout::find_manifest},
 };
 
 const Preset& find_preset(const DatasetOptions& options) {
@@ -108,10 +108,11 @@ Dataset load_part(const DatasetOptions& options) {
   require_choice("--multi-label", options.multi_label, {"drop", "first", "error"});
   require_choice("--objects", options.objects, {"wbc", "all"});
   if (!layout::is_folder(options.path) && !layout::is_file(options.path))
-    throw FileError({.id = "file.missing",
+    throw FileError({.id = layout::exists(options.path) ? "file.kind" : "file.missing",
                      .file = options.path,
                      .place = {},
-                     .found = "no such file or folder",
+                     .found = layout::exists(options.path) ? "a device, pipe or socket"
+                                                           : "no such file or folder",
                      .expected = "a data set",
                      .hint = {}});
   const Preset& preset = find_preset(options);

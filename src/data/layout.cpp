@@ -90,6 +90,11 @@ std::string parent_of(const std::string& path) {
 
 std::string stem(const std::string& path) { return fs::path(path).stem().string(); }
 
+bool exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
 bool is_folder(const std::string& path) {
   std::error_code error;
   return fs::is_directory(path, error);

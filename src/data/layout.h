@@ -17,6 +17,7 @@ std::string base_name(const std::string& path);
 std::string parent_of(const std::string& path);
 /// Without the extension.
 std::string stem(const std::string& path);
+bool exists(const std::string& path);
 bool is_folder(const std::string& path);
 bool is_file(const std::string& path);
 /// Names of the folders directly below, sorted by bytes; hidden ones are left out.
@@ -50,6 +51,9 @@ std::string find_bccd(const std::string& path);
 std::string find_pbc(const std::string& path);
 std::string find_matek19(const std::string& path);
 std::string find_mll23(const std::string& path);
+/// The manifest that `cyto synth` and others leave in a folder: manifest.csv or cells.csv with the
+/// columns path and label.
+std::string find_manifest(const std::string& path);
 
 /// Renames, merges and drops classes by a map: "5", "11", "13" or a CSV file. The class list is
 /// that of the map. @param source preset name, looked up in the column `dataset`

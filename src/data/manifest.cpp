@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cytograd/io/csv.h"
+#include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "data/layout.h"
 
@@ -216,6 +217,33 @@ class ManifestReader {
 
 }  // namespace
 
-Dataset load_manifest(const DatasetOptions& options) { return ManifestReader(options).read(); }
+std::string find_manifest(const std::string& path) {
+  for (const char* name : {"manifest.csv", "cells.csv"}) {
+    const std::string file = join(path, name);
+    if (!is_file(file)) continue;
+    const std::string text = read_file(file);
+    try {
+      const CsvTable header(text.substr(0, text.find('\n')) + "\n", file);
+      if (header.find_column("path") && header.find_column("label")) return file;
+    } catch (const DataError&) {
+      // A file of this name that is something else.
+    }
+  }
+  return "";
+}
+
+Dataset load_manifest(const DatasetOptions& options) {
+  if (!is_folder(options.path)) return ManifestReader(options).read();
+  DatasetOptions inside = options;
+  inside.path = find_manifest(options.path);
+  if (inside.path.empty())
+    throw DataError({.id = "data.layout",
+                     .file = options.path,
+                     .place = {},
+                     .found = "no manifest in this folder",
+                     .expected = "manifest.csv or cells.csv with the columns path and label",
+                     .hint = "give the path of the CSV file"});
+  return ManifestReader(inside).read();
+}
 
 }  // namespace cytograd::layout

@@ -11,6 +11,9 @@
 #include "cytograd/io/file.h"
 #include "cytograd/io/hash.h"
 #include "cytograd/io/image.h"
+#include "cytograd/io/text.h"
+
+using namespace std::string_literals;  // "\0um"s holds its zero byte
 
 namespace cytograd {
 
@@ -240,13 +243,20 @@ class Scanner {
   // The same bytes under two names: a note; under two labels or splits: a fault.
   void find_equal_content() {
     std::map<std::string, size_t> first;
+    std::set<std::string> leaking;
     for (size_t i = 0; i < dataset_.samples.size(); ++i) {
-      const std::string& hash = report_.samples[i].hash;
-      if (hash.empty()) continue;
-      const auto [it, is_new] = first.try_emplace(hash, i);
+      const SampleReport& r = report_.samples[i];
+      // Empty files and the like are equal without being the same cell.
+      if (r.hash.empty() || !r.used) continue;
+      const auto [it, is_new] = first.try_emplace(r.hash, i);
       const Sample &a = dataset_.samples[it->second], &b = dataset_.samples[i];
-      if (is_new || a.path == b.path) continue;
-      if (a.label != b.label)
+      if (is_new) continue;
+      if (a.path == b.path) {  // cells of one image
+        if (a.split != b.split && leaking.insert(a.path).second)
+          report_.faults.push_back({"csv.leak", b.path, "",
+                                    "cells of this image in splits " + a.split + " and " + b.split,
+                                    "one split for all of them", ""});
+      } else if (a.label != b.label)
         report_.faults.push_back({"csv.conflict", b.path, "",
                                   "same bytes as " + a.path + " but class " + class_name(b),
                                   "class " + class_name(a), "remove one of them"});
@@ -265,9 +275,15 @@ class Scanner {
 
   void hash_all() {
     std::string text;
-    for (size_t i = 0; i < dataset_.samples.size(); ++i)
-      text += dataset_.samples[i].id + '\0' + class_name(dataset_.samples[i]) + '\0' +
-              report_.samples[i].hash + '\n';
+    for (size_t i = 0; i < dataset_.samples.size(); ++i) {
+      const Sample& s = dataset_.samples[i];
+      text += s.id + '\0' + class_name(s) + '\0' + report_.samples[i].hash;
+      if (s.box)
+        for (const double v : {s.box->x1, s.box->y1, s.box->x2, s.box->y2})
+          text += '\0' + format_double(v);
+      if (s.microns_per_pixel) text += "\0um "s + format_double(*s.microns_per_pixel);
+      text += '\n';
+    }
     report_.hash = xxh3_128(text);
   }
 
@@ -317,12 +333,12 @@ void apply_scan(Dataset& dataset, ScanReport& report, const ScanOptions& options
   }
   if (!fatal.empty()) {
     Fault first = fatal.front();
-    if (fatal.size() > 1)
-      first.hint += (first.hint.empty() ? "" : "; ") + std::to_string(fatal.size() - 1) +
-                    " more faults: cyto data lists them";
+    const size_t more = fatal.size() - 1;
     if (first.id.starts_with("img."))
-      first.hint +=
-          std::string(first.hint.empty() ? "" : "; ") + "copy it again or pass --on-bad-image skip";
+      first.hint += std::string(first.hint.empty() ? "" : ", or ") + "pass --on-bad-image skip";
+    if (more > 0)
+      first.hint += (first.hint.empty() ? "" : "; ") + std::to_string(more) + " more fault" +
+                    (more > 1 ? "s" : "") + ": cyto data lists them";
     throw DataError(std::move(first));
   }
   const double share = dataset.samples.empty() ? 0

@@ -217,7 +217,7 @@ std::vector<Split> make_splits(const Dataset& dataset, const SplitOptions& optio
   if (dataset.samples.empty()) fail_empty(dataset, "no sample", 0);
   if (has_given_split(dataset)) {
     check<ConfigError>(options.folds == 1, "splits", "the data set says its own split; got ",
-                       options.folds, " folds");
+                       options.folds, " folds; take the column `split` out for others");
     return {given_split(dataset, options)};
   }
   std::vector<Split> splits(static_cast<size_t>(options.folds));

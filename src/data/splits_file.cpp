@@ -105,7 +105,13 @@ std::vector<Fault> find_leaks(const Dataset& dataset, const Split& split,
     }
     if (hashes.empty() || hashes[i].empty()) continue;
     const auto [it, is_new] = contents.try_emplace(hashes[i], i);
-    if (!is_new && roles[it->second] != roles[i] && dataset.samples[it->second].path != s.path)
+    if (is_new) continue;
+    if (dataset.samples[it->second].path == s.path) {  // cells of one image are like a group
+      if (side(it->second) != side(i) && s.group.empty() && told.insert(s.path).second)
+        faults.push_back({"csv.leak", s.path, "",
+                          "cells of this image in " + roles[it->second] + " and " + roles[i],
+                          "one part for all of them", "split by group"});
+    } else if (roles[it->second] != roles[i])
       faults.push_back({"csv.leak", s.path, "",
                         "same bytes as " + dataset.samples[it->second].path + ", in " + roles[i] +
                             " and " + roles[it->second],

@@ -85,6 +85,9 @@ Trainer::Trainer(const TrainConfig& config, const Task& task) : config_(config),
   if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
 
   LoaderOptions options = loader_options(config_, *model_);
+  if (config_.patience > 0 && task.split.val.empty())
+    throw ConfigError(Fault{"cfg", config_.splits, "", "train.patience without a validation part",
+                            "a split with samples of role val", "pass --patience 0"});
   const int64_t cache = config_.cache_mb << 20;
   if (!task.split.val.empty()) {
     options.cache_bytes = cache / 4;

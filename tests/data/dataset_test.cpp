@@ -94,6 +94,31 @@ TEST_CASE("manifest: all columns") {
   CHECK(note_count(d.notes, "csv.unlisted") == 0);
 }
 
+TEST_CASE("a folder with a manifest is read by it") {
+  TempFolder folder;
+  put_image(folder, "stain1/a/1.png", 1);
+  put_image(folder, "stain1/b/2.png", 2);
+  put_image(folder, "masks/1.png", 3);
+  DatasetOptions options;
+  options.path = folder.path().string();
+  CHECK(load_dataset(options).classes == std::vector<std::string>{"masks", "stain1"});
+  // Something else of that name.
+  put_text(folder, "manifest.csv", "file,size\nx,3\n");
+  CHECK(load_dataset(options).classes.size() == 2);
+  put_text(folder, "manifest.csv", "\"never closed");
+  CHECK(load_dataset(options).classes[0] == "masks");
+  options.preset = "manifest";
+  CHECK_THROWS_WITH_AS(load_dataset(options), doctest::Contains("no manifest in this folder"),
+                       DataError);
+  options.preset = "auto";
+  put_text(folder, "cells.csv", "path,label\nstain1/a/1.png,a\nstain1/b/2.png,b\n");
+  CHECK(load_dataset(options).classes == std::vector<std::string>{"a", "b"});
+  options.preset = "folder";
+  CHECK(load_dataset(options).classes[0] == "masks");
+  options.path = "/dev/null";
+  CHECK_THROWS_WITH_AS(load_dataset(options), doctest::Contains("a device"), FileError);
+}
+
 TEST_CASE("csv.form") {
   TempFolder folder;
   for (const char* n : {"1", "2", "3", "4"}) put_image(folder, std::string(n) + ".png", n[0]);

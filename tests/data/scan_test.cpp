@@ -97,6 +97,47 @@ TEST_CASE("csv.leak: equal bytes in two splits or classes") {
   CHECK(note_count(report.notes, "img.duplicate") == 1);
 }
 
+TEST_CASE("equal bytes of images that cannot be used say nothing about classes") {
+  TempFolder folder;
+  for (int i = 0; i < 8; ++i)
+    put_image(folder, (i % 2 ? "a/" : "b/") + std::to_string(i) + ".png", i);
+  put_text(folder, "a/x.jpg", "");
+  put_text(folder, "b/y.jpg", "");
+  Dataset d = load(folder.path().string());
+  ScanOptions options;
+  options.on_bad_image = BadImagePolicy::skip;
+  options.max_bad = 0.5;
+  ScanReport report = scan(d, options);
+  CHECK(!has_fault(report.faults, "csv.conflict"));
+  apply_scan(d, report, options);
+  CHECK(d.size() == 8);
+}
+
+TEST_CASE("csv.leak: two cells of one image in two splits") {
+  TempFolder folder;
+  put_image(folder, "1.png", 1);
+  put_text(folder, "set.csv",
+           "path,label,split,x1,y1,x2,y2\n1.png,a,train,0,0,4,4\n1.png,b,test,4,4,8,8\n");
+  CHECK(has_fault(scan(load(folder / "set.csv")).faults, "csv.leak"));
+  put_text(folder, "set.csv",
+           "path,label,split,x1,y1,x2,y2\n1.png,a,train,0,0,4,4\n1.png,b,train,4,4,8,8\n");
+  CHECK(scan(load(folder / "set.csv")).faults.empty());
+}
+
+TEST_CASE("change: the hash of a data set covers boxes and pixel sizes") {
+  TempFolder folder;
+  put_image(folder, "1.png", 1);
+  const std::string header = "path,label,x1,y1,x2,y2,microns_per_pixel\n";
+  const auto hash = [&](const std::string& row) {
+    put_text(folder, "set.csv", header + row);
+    return scan(load(folder / "set.csv")).hash;
+  };
+  const std::string first = hash("1.png,a,0,0,4,4,0.5\n");
+  CHECK(hash("1.png,a,0,0,4,4,0.50\n") == first);
+  CHECK(hash("1.png,a,0,0,4,5,0.5\n") != first);
+  CHECK(hash("1.png,a,0,0,4,4,0.25\n") != first);
+}
+
 TEST_CASE("class.missing: table of class, domain and split") {
   TempFolder folder;
   put_image(folder, "train/a/1.png", 1);
@@ -109,6 +150,21 @@ TEST_CASE("class.missing: table of class, domain and split") {
   CHECK(table.at(1, 0, 1) == 0);
   CHECK(table.missing().at(0).examples.at(0) == "test/b");
   CHECK(table.text().find("all") != std::string::npos);
+}
+
+TEST_CASE("samples in no part of a split are not counted as training samples") {
+  TempFolder folder;
+  for (int i = 0; i < 3; ++i) put_image(folder, "a/" + std::to_string(i) + ".png", i);
+  const Dataset d = load(folder.path().string());
+  const ClassTable table = class_table(d, {"train", "", "test"});
+  CHECK(table.splits == std::vector<std::string>{"train", "test", "unused"});
+  CHECK(table.at(0, 0, 0) == 1);
+  CHECK(table.at(0, 0, 2) == 1);
+  CHECK(class_table(d, {"", "", ""}).splits == std::vector<std::string>{"all"});
+  put_image(folder, "b/3.png", 3);
+  const auto missing = class_table(load(folder.path().string()), {"train", "", "test", "train"});
+  REQUIRE(missing.missing().size() == 1);
+  CHECK(missing.missing()[0].examples == std::vector<std::string>{"test/b"});
 }
 
 TEST_CASE("img.form: mixed forms of a class are noted") {

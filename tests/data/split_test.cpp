@@ -156,6 +156,19 @@ TEST_CASE("csv.leak: patient or image in two parts of a split") {
   CHECK(faults[1].found.find("same bytes as 1") != std::string::npos);
 }
 
+TEST_CASE("csv.leak: two cells of one image in two parts of a split") {
+  Dataset d = make({0, 1, 0});
+  d.samples[1].path = d.samples[0].path;
+  Split s;
+  s.train = {0, 2};
+  s.test = {1};
+  REQUIRE(find_leaks(d, s, {"h0", "h0", "h2"}).size() == 1);
+  s.val = {1};
+  s.test = {};
+  CHECK(find_leaks(d, s, {"h0", "h0", "h2"}).empty());  // as for groups
+  CHECK(find_leaks(d, s, {"h0", "h0", "h2"}, false).size() == 1);
+}
+
 TEST_CASE("equal files stay in one part") {
   TempFolder folder;
   for (int i = 0; i < 40; ++i) put_image(folder, "a/" + std::to_string(i) + ".png", i / 2);

@@ -32,8 +32,9 @@ struct ScanReport {
   std::vector<SampleReport> samples;  ///< one per sample of the data set
   std::vector<Fault> faults;          ///< of the data set and of its files, in sample order
   std::vector<Note> notes;
-  std::string hash;  ///< xxh3-128 over (id, class, hash) of every sample: names the data set
-  int64_t bad = 0;   ///< samples whose image cannot be used
+  std::string
+      hash;  ///< xxh3-128 over id, class, hash, box and pixel size of every sample: names the data
+  int64_t bad = 0;  ///< samples whose image cannot be used
 };
 
 /// Decodes every image and mask fully, in parallel, and collects all faults: img.*, mask.size,
@@ -62,8 +63,9 @@ struct ClassTable {
   /// One note `class.missing` per empty (class, domain) or (class, split).
   std::vector<Note> missing() const;
 };
+/// With the data set's own split; a blank one counts as "train".
 ClassTable class_table(const Dataset& dataset);
-/// With the split given per sample ("" counts as "train").
+/// With the split given per sample: those of "" are "unused", or "all" if every one is "".
 ClassTable class_table(const Dataset& dataset, const std::vector<std::string>& splits);
 
 /// The first `per_kind` faults of each id, then how many more: for people.

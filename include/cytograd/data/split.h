@@ -52,12 +52,14 @@ std::vector<int64_t> stratified_quota(const std::vector<int64_t>& class_counts, 
 /// `sample,fold,role,group,class`, one row per sample and fold.
 void write_splits(const std::string& path, const Dataset& dataset,
                   const std::vector<Split>& splits);
-/// Reads such a file for this data set. @throws DataError csv.form for unknown or missing samples,
-/// repeated rows, unknown roles, or a class that has changed since
+/// Reads such a file for this data set; samples it does not name are in no part.
+/// @throws DataError csv.form for unknown samples, repeated rows, unknown roles, or a class that
+/// has changed since
 std::vector<Split> read_splits(const std::string& path, const Dataset& dataset);
 
 /// csv.leak faults: one group in train (or val) and test, or, with `hashes` (per sample, may be
-/// empty), equal content in two roles. @param allow_val the group may be in train and val
+/// empty), equal content in two roles. @param allow_val a group, and the cells of one image, may be
+/// in train and val
 std::vector<Fault> find_leaks(const Dataset& dataset, const Split& split,
                               const std::vector<std::string>& hashes, bool allow_val = true);
 
