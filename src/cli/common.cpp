@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
@@ -26,6 +27,12 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
   CLI::App* command = app.add_subcommand(name, description);
   command->footer(examples);
   return command;
+}
+
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  const std::string above = parent && parent->get_parent() ? full_name(*parent) + " " : "";
+  return above + command.get_name();
 }
 
 void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
@@ -87,6 +94,31 @@ void check_device(const CommonOptions& options) {
 
 std::string json_text(const std::string& text) {
   return nlohmann::json(escape_control(text)).dump();
+}
+
+std::string shell_word(const std::string& path) {
+  if (!path.empty() && path.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") ==
+                           std::string::npos)
+    return path;
+  std::string quoted = "'";
+  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string count_text(int64_t n, const std::string& thing) {
+  return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
+}
+
+void require_new_file(const std::string& path, bool force) {
+  std::error_code error;
+  if (force || !std::filesystem::exists(path, error)) return;
+  throw FileError({.id = "file.exists",
+                   .file = path,
+                   .place = "",
+                   .found = "the file exists",
+                   .expected = "a new name",
+                   .hint = "pass --force to replace it"});
 }
 
 void say_next(const std::vector<std::string>& written, const std::string& next) {

@@ -63,10 +63,13 @@ void apply_common_options(const std::string& command, const CommonOptions& optio
 /// @throws DeviceError gpu.none if this build or machine has no such device, ValueError for others
 void check_device(const CommonOptions& options);
 
-/// Makes `command` call `run(*options)`.
+/// The name of a command below the program: "train", "weights inspect".
+std::string full_name(const CLI::App& command);
+
+/// Makes `command` call `run(*options)`; its messages begin with its full name.
 template <class Options, class Run>
 void run_command(CLI::App& command, std::shared_ptr<Options> options, Run run) {
-  command.callback([name = command.get_name(), options, run] {
+  command.callback([name = full_name(command), options, run] {
     apply_common_options(name, *options);
     run(*options);
   });
@@ -79,6 +82,12 @@ struct Command {
 
 /// `text` as a JSON string; invalid UTF-8 and control characters become `\xHH` text.
 std::string json_text(const std::string& text);
+/// A path as a word of a shell command.
+std::string shell_word(const std::string& path);
+/// "1 fault", "3 faults".
+std::string count_text(int64_t n, const std::string& thing);
+/// @throws FileError file.exists if there is such a file and `force` is not set
+void require_new_file(const std::string& path, bool force);
 /// Ends a command: what was written and what to do next, to standard error.
 void say_next(const std::vector<std::string>& written, const std::string& next);
 

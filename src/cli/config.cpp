@@ -1,7 +1,14 @@
+#include <nlohmann/json.hpp>
+
 #include "cli/train_options.h"
 
 namespace cytograd::cli {
 namespace {
+
+// Numbers, truth values, plain texts and lists of them look the same in TOML and JSON.
+std::string json_value(const std::string& toml) {
+  return nlohmann::json::accept(toml) ? toml : json_text(toml);
+}
 
 void run_show(TrainOptions& options) {
   const ResolvedConfig resolved = resolve_config(options);
@@ -11,8 +18,8 @@ void run_show(TrainOptions& options) {
     const std::string from = source == resolved.sources.end() ? "default" : source->second;
     const std::string value = config_value_toml(resolved.config, field);
     text += field.key + " = " + value + "   # " + escape_control(from) + "\n";
-    json += (json.empty() ? "" : ",\n") + json_text(field.key) + ":{\"value\":" + json_text(value) +
-            ",\"source\":" + json_text(from) + "}";
+    json += (json.empty() ? "" : ",\n") + json_text(field.key) +
+            ":{\"value\":" + json_value(value) + ",\"source\":" + json_text(from) + "}";
   }
   console().out(options.json ? "{" + json + "}\n" : text);
 }

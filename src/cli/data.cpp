@@ -102,7 +102,7 @@ std::vector<DomainFacts> collect_facts(const Dataset& dataset, const ScanReport&
 }
 
 std::string note_text(const Note& note) {
-  std::string text = std::to_string(note.count) + " " + note.text + " [" + note.id + "]";
+  std::string text = note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]";
   for (size_t i = 0; i < note.examples.size() && i < 3; ++i)
     text += (i ? ", " : ": ") + escape_control(note.examples[i]);
   if (note.examples.size() > 3) text += ", ...";
@@ -189,10 +189,7 @@ void write_lists(const Dataset& dataset, const ScanReport& report, const DataOpt
   fs::create_directories(options.output);
   const std::string samples = (fs::path(options.output) / "samples.csv").string();
   const std::string faults = (fs::path(options.output) / "faults.csv").string();
-  for (const std::string& path : {samples, faults})
-    if (fs::exists(path) && !options.force)
-      throw FileError(
-          {"file.exists", path, "", "the file exists", "a new name", "pass --force to replace it"});
+  for (const std::string& path : {samples, faults}) require_new_file(path, options.force);
   write_samples(samples, dataset, report);
   const std::vector<std::string> header = {"id", "file", "place", "found", "expected", "hint"};
   CsvWriter out(faults, header);
@@ -247,16 +244,32 @@ ScanReport inspect(DataOptions& options) {
   return report;
 }
 
+// Trains on the same samples.
+std::string train_command(const DataOptions& options) {
+  const DatasetOptions usual;
+  std::string text = "cyto train --data";
+  for (const std::string& path : options.paths) text += " " + shell_word(path);
+  const auto add = [&](const char* name, const std::string& value, const std::string& otherwise) {
+    if (value != otherwise) text += std::string(" ") + name + " " + shell_word(value);
+  };
+  // One layout for all data sets is all that training takes.
+  if (options.presets.size() == 1) add("--preset", options.presets[0], usual.preset);
+  add("--labels", options.set.labels, usual.labels);
+  add("--multi-label", options.set.multi_label, usual.multi_label);
+  add("--objects", options.set.objects, usual.objects);
+  add("--harmonise", options.set.harmonise, usual.harmonise);
+  add("--splits", options.splits, "");
+  if (options.set.strict) text += " --strict";
+  return text + " --output runs/first";
+}
+
 void run_data(DataOptions& options) {
   const ScanReport report = inspect(options);
   if (!report.faults.empty())
-    console().warn(std::to_string(report.faults.size()) + " faults; cyto check fails on them");
-  else {
-    std::string next = "cyto train";
-    for (const std::string& path : options.paths) next += " --data " + path;
-    if (!options.set.harmonise.empty()) next += " --harmonise " + options.set.harmonise;
-    say_next({}, next + " --output runs/first");
-  }
+    console().warn(count_text(static_cast<int64_t>(report.faults.size()), "fault") +
+                   "; cyto check fails on them");
+  else
+    say_next({}, train_command(options));
 }
 
 void run_check(DataOptions& options) {
@@ -266,7 +279,7 @@ void run_check(DataOptions& options) {
     console().note("no faults");
     return;
   }
-  const std::string found = std::to_string(report.faults.size()) + " faults";
+  const std::string found = count_text(static_cast<int64_t>(report.faults.size()), "fault");
   // With --json everything has been printed; a second document would not be JSON any more.
   if (options.json) throw StopRequested(found, static_cast<int>(ExitCode::data));
   throw DataError({"data.faults", options.paths[0], "", found, "none", "they are listed above"});

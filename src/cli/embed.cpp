@@ -67,11 +67,12 @@ void run(Options& o) {
   if (!csv_only && !o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad or .csv, got " +
                       escape_control(o.output) + " [cli]");
+  const std::string stem = o.output.substr(0, o.output.find_last_of('.'));
+  for (const std::string& path : {stem + ".csv", o.output}) require_new_file(path, o.force);
   const TrainedModel trained = load_trained(o.run, o.checkpoint);
   if (o.data.split == "auto") o.data.split = "all";
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation e = evaluate(trained, data.task.dataset, data.indices, data.role, true);
-  const std::string stem = o.output.substr(0, o.output.find_last_of('.'));
   std::vector<std::string> written = {stem + ".csv"};
   write_csv(written[0], trained, data.task.dataset, e.predictions);
   if (!csv_only) {
@@ -81,7 +82,9 @@ void run(Options& o) {
   if (o.json)
     console().out("{\"n\":" + std::to_string(e.predictions.indices.size()) + ",\"width\":" +
                   std::to_string(e.predictions.width) + ",\"file\":" + json_text(o.output) + "}\n");
-  say_next(written, "scanpy.read_h5ad(\"" + o.output + "\").obsm[\"X_cyto_embedding\"]");
+  say_next(
+      written,
+      csv_only ? "" : "scanpy.read_h5ad(" + json_text(o.output) + ").obsm[\"X_cyto_embedding\"]");
 }
 
 void add_embed_command(CLI::App& app) {
@@ -95,7 +98,8 @@ void add_embed_command(CLI::App& app) {
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
   add_data_choice(*command, options->data);
-  add_common_options(*command, *options, with_output | with_device);
+  command->get_option("--split")->description("test, val, train or all; auto: all");
+  add_common_options(*command, *options, with_output | with_force | with_device);
   run_command(*command, options, run);
 }
 

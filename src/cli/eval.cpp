@@ -17,6 +17,7 @@ void add_run_options(CLI::App& command, Options& o) {
 }
 
 void run_eval(Options& o) {
+  if (!o.output.empty()) require_new_file(o.output, o.force);
   const TrainedModel trained = load_trained(o.run, o.checkpoint);
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
@@ -24,7 +25,8 @@ void run_eval(Options& o) {
   console().out(o.json ? json : evaluation_text(evaluation, trained.classes));
   if (!o.output.empty()) write_file_atomically(o.output, json);
   say_next(o.output.empty() ? std::vector<std::string>{} : std::vector<std::string>{o.output},
-           data.same ? "cyto report --run " + o.run : "cyto predict --run " + o.run + " IMAGE");
+           data.same ? "cyto report --run " + shell_word(o.run)
+                     : "cyto predict --run " + shell_word(o.run) + " IMAGE");
 }
 
 void run_report(Options& o) {
@@ -45,7 +47,7 @@ void add_eval_command(CLI::App& app) {
                   "cyto eval --run runs/a --data other/ --json   other data, as JSON\n");
   add_run_options(*command, *options);
   add_data_choice(*command, options->data);
-  add_common_options(*command, *options, with_output | with_device);
+  add_common_options(*command, *options, with_output | with_force | with_device);
   run_command(*command, options, run_eval);
 }
 

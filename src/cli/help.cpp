@@ -1,5 +1,6 @@
 
 
+#include "cli/common.h"
 #include "cli/program.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/text.h"
@@ -26,8 +27,14 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
   }
   out += make_description(app) + make_usage(app, name);
   out += make_positionals(app) + make_groups(app, mode);
-  if (app->get_parent() == nullptr) out += make_subcommands(app, mode);
+  out += make_subcommands(app, mode);
   return out;
+}
+
+std::string help_of(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  if (!parent) return command.help();
+  return command.help(parent->get_parent() ? "cyto " + full_name(*parent) : "cyto");
 }
 
 std::string short_help(const CLI::App& app) {
@@ -66,8 +73,9 @@ std::string unknown_word_message(const CLI::App& app, const CLI::App* command,
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(c->get_name());
   const std::string near = nearest_name(word, names);
+  const std::string help = app.get_parent() ? "cyto help " + full_name(app) : "cyto help";
   return "unknown command \"" + word + "\"" +
-         (near.empty() ? "; `cyto help` lists them" : "; did you mean " + near + "?");
+         (near.empty() ? "; `" + help + "` lists them" : "; did you mean " + near + "?");
 }
 
 }  // namespace cytograd::cli

@@ -79,19 +79,32 @@ CLI::App* find_command(CLI::App& app, const std::string& name) {
 }
 
 int show_help(CLI::App& app, const Arguments& arguments) {
-  // `cyto help [command]`
-  if (arguments.words.size() > 2)
-    return report_usage(
-        arguments, "help takes one command, got " + std::to_string(arguments.words.size() - 1));
-  if (arguments.words.size() == 1) {
-    console().out(app.help());
-    return 0;
+  // `cyto help [command [subcommand]]`
+  CLI::App* command = &app;
+  for (size_t i = 1; i < arguments.words.size(); ++i) {
+    CLI::App* below = find_command(*command, arguments.words[i]);
+    if (!below)
+      return report_usage(arguments, unknown_word_message(*command, nullptr, arguments.words[i]));
+    command = below;
   }
-  CLI::App* command = find_command(app, arguments.words[1]);
-  if (!command)
-    return report_usage(arguments, unknown_word_message(app, nullptr, arguments.words[1]));
-  console().out(command->help());
+  console().out(help_of(*command));
   return 0;
+}
+
+// The subcommand of a command that has some. Null, with `message` set, if none is given.
+CLI::App* find_part(CLI::App* command, const Arguments& arguments, std::string& message) {
+  const auto parts = command->get_subcommands([](CLI::App*) { return true; });
+  if (parts.empty()) return command;
+  const std::string word = arguments.words.size() > 1 ? arguments.words[1] : "";
+  if (word == "-h" || word == "--help") return command;
+  if (!word.empty() && word[0] != '-') {
+    CLI::App* part = find_command(*command, word);
+    if (!part) message = unknown_word_message(*command, nullptr, word);
+    return part;
+  }
+  for (const CLI::App* part : parts) message += (message.empty() ? "" : ", ") + part->get_name();
+  message = "expected one of " + message + (word.empty() ? "" : ", got " + word);
+  return nullptr;
 }
 
 int run(CLI::App& app, Arguments& arguments) {
@@ -107,21 +120,23 @@ int run(CLI::App& app, Arguments& arguments) {
     return report_usage(arguments, unknown_word_message(app, nullptr, word));
   }
   console().set_command(arguments.command);
+  if (command) {
+    std::string message;
+    command = find_part(command, arguments, message);
+    if (!command) return report_usage(arguments, message);
+    console().set_command(full_name(*command));
+  }
   try {
     std::vector<std::string> reversed(arguments.words.rbegin(), arguments.words.rend());
     app.parse(reversed);
     if (!command) return report_usage(arguments, "no command given; `cyto help` lists them");
   } catch (const CLI::CallForHelp&) {
-    console().out((command ? *command : app).help());
+    console().out(help_of(command ? *command : app));
   } catch (const CLI::CallForVersion&) {
     console().out(version_text());
   } catch (const CLI::ExtrasError& e) {
-    // The innermost command that was named, as `model` in `cyto bench model`.
-    while (command && !command->get_subcommands().empty())
-      command = command->get_subcommands().front();
-    for (const CLI::App* level :
-         {static_cast<const CLI::App*>(command), static_cast<const CLI::App*>(&app)})
-      if (level && !level->remaining().empty())
+    for (const CLI::App* level = command ? command : &app; level; level = level->get_parent())
+      if (!level->remaining().empty())
         return report_usage(arguments, unknown_word_message(app, command, level->remaining()[0]));
     return report_usage(arguments, e.what());
   } catch (const CLI::ParseError& e) {

@@ -24,6 +24,8 @@ class HelpFormatter : public CLI::Formatter {
                         CLI::AppFormatMode mode) const override;
 };
 
+/// `cyto help COMMAND`.
+std::string help_of(const CLI::App& command);
 /// Text of a bare `cyto`.
 std::string short_help(const CLI::App& app);
 /// Text of `cyto --version`.

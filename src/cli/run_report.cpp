@@ -43,6 +43,13 @@ void add_pictures(Report& report, const TrainedModel& trained, const Dataset& da
   }
 }
 
+// 11,180,616
+std::string grouped_digits(int64_t n) {
+  std::string text = std::to_string(n);
+  for (size_t end = text.size(); end > 3; end -= 3) text.insert(end - 3, ",");
+  return text;
+}
+
 ReportTable data_table(const Task& task) {
   const ClassTable t = class_table(task.dataset, task.split.roles(task.dataset.size()));
   ReportTable out(1, {"class"});
@@ -91,9 +98,9 @@ std::string write_run_report(const std::string& run, const TrainedModel& trained
   Report report;
   report.title = "Run " + run.substr(run.find_last_of('/') + 1);
   report.subtitle = trained.config.model + ", " + std::to_string(trained.config.image_size) +
-                    " px, " + std::to_string(trained.model->parameter_count()) +
-                    " parameters; scores of the " + e.role + " part after " +
-                    std::to_string(trained.epoch) + " epochs";
+                    " px, " + grouped_digits(trained.model->parameter_count()) +
+                    " parameters; scores of the " + e.role + " part with the weights of epoch " +
+                    std::to_string(trained.epoch) + " of " + std::to_string(trained.config.epochs);
   report.facts = {{"macro-F1", score_text(e.scores.f1_macro, 3)},
                   {"accuracy", score_text(e.scores.accuracy, 3)},
                   {"calibration error", score_text(e.ece, 3)},

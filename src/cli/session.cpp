@@ -71,7 +71,7 @@ std::string evaluation_text(const Evaluation& e, const std::vector<std::string>&
 
 void add_data_choice(CLI::App& command, DataChoice& choice) {
   command.add_option("--data", choice.paths, "Data sets; default: those of the run")
-      ->type_name("PATH ...");
+      ->type_name("PATH");
   command.add_option("--preset", choice.preset, "Layout of the data set; default: as in the run");
   command.add_option("--labels", choice.labels, "Classes of the pbc layout: coarse fine");
   command
@@ -111,7 +111,15 @@ ChosenData choose_data(const std::string& run, const TrainedModel& trained,
   if (!choice.labels.empty())
     set_config(resolved, config_field("data.labels"), choice.labels, "--labels");
   ChosenData out;
-  out.task = load_data(resolved.config, counting("reading images"));
+  try {
+    out.task = load_data(resolved.config, counting("reading images"));
+  } catch (const DataError& e) {
+    if (e.fault().id != "data.layout" || choice.paths.empty() || !choice.preset.empty()) throw;
+    Fault fault = e.fault();
+    fault.hint = "preset " + trained.config.preset +
+                 " is that of the run; pass --preset auto, or " + "the name of the layout";
+    throw DataError(fault);
+  }
   out.same = out.task.report.hash == trained.data_hash;
   out.role = choice.split;
   if (out.same) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 
 #include "cli/common.h"
 #include "cytograd/io/text.h"
@@ -55,17 +54,6 @@ std::function<void(int64_t, int64_t)> progress_line(const char* what) {
   };
 }
 
-// A path as a word of a shell command.
-std::string shell_word(const std::string& path) {
-  if (path.find_first_not_of(
-          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") ==
-      std::string::npos)
-    return path;
-  std::string quoted = "'";
-  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 void run_cells(CellOptions& o) {
   o.set.output = o.output, o.set.seed = o.seed, o.set.force = o.force;
   o.set.classes = parse_classes(o.classes);
@@ -108,10 +96,10 @@ void run_smears(SmearOptions& o) {
 void run_rna(CountOptions& o) {
   if (o.output.empty())
     throw ConfigError("--output is missing; expected a file name such as cells.h5ad");
-  std::error_code ignored;
-  if (std::filesystem::exists(o.output, ignored) && !o.force)
-    throw FileError({"file.exists", o.output, "", "the file exists", "a new file name",
-                     "choose another --output or pass --force"});
+  if (!o.output.ends_with(".h5ad"))
+    throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
+                      " [cli]");
+  require_new_file(o.output, o.force);
   o.rna.seed = o.seed;
   const synth::RnaSet set = synth::make_rna(o.rna);
   synth::write_rna(set, o.output);
@@ -127,16 +115,7 @@ void run_rna(CountOptions& o) {
     console().out("cells    " + number(set.cells.size()) + "\ngenes    " +
                   number(set.genes.size()) + "\ndrivers  " + number(drivers) + "\nnonzero  " +
                   number(set.counts.size()) + "\n");
-  say_next({o.output}, "cyto data " + shell_word(o.output));
-}
-
-// The subcommands of one command; messages begin with `cyto synth NAME: `.
-template <class Options, class Run>
-void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
-  part.callback([name = "synth " + part.get_name(), options, run] {
-    apply_common_options(name, *options);
-    run(*options);
-  });
+  say_next({o.output}, "scanpy.read_h5ad(" + json_text(o.output) + ")");
 }
 
 void add_cells(CLI::App& synth) {
@@ -158,7 +137,7 @@ void add_cells(CLI::App& synth) {
   part->add_option("--format", o->set.format, "png or jpg")->capture_default_str();
   part->add_flag("--masks", o->set.masks, "Also write masks: 128 cytoplasm, 255 nucleus");
   add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_part(*part, o, run_cells);
+  run_command(*part, o, run_cells);
 }
 
 void add_smears(CLI::App& synth) {
@@ -182,7 +161,7 @@ void add_smears(CLI::App& synth) {
       ->capture_default_str();
   part->add_option("--format", o->set.format, "jpg or png")->capture_default_str();
   add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_part(*part, o, run_smears);
+  run_command(*part, o, run_smears);
 }
 
 void add_rna(CLI::App& synth) {
@@ -202,7 +181,7 @@ void add_rna(CLI::App& synth) {
       ->capture_default_str();
   part->add_option("--batches", o->rna.batches, "Batches")->capture_default_str();
   add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_part(*part, o, run_rna);
+  run_command(*part, o, run_rna);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -32,14 +31,14 @@ int64_t count_non_finite(const Tensor& tensor) {
 
 struct Summary {
   int64_t values = 0, non_finite = 0;
-  double bytes = 0;
+  int64_t bytes = 0;
 };
 
 Summary summarize(const Weights& weights) {
   Summary out;
   for (const auto& [name, tensor] : weights.tensors) {
     out.values += tensor.numel();
-    out.bytes += static_cast<double>(tensor.bytes());
+    out.bytes += static_cast<int64_t>(tensor.bytes());
     out.non_finite += count_non_finite(tensor);
   }
   return out;
@@ -55,6 +54,7 @@ std::string text_of(const Shape& shape) {
 nn::LoadReport compare(const Weights& weights, const InspectOptions& o) {
   models::ModelOptions options{.initialize = false};
   for (const auto& [name, tensor] : weights.tensors) {
+    if (name.find('/') != std::string::npos) continue;
     if (name.ends_with("fc.weight") || name.ends_with("classifier.weight"))
       options.classes = tensor.size(0);
     if (name.ends_with("embedding.weight")) options.embedding = tensor.size(0);
@@ -63,9 +63,11 @@ nn::LoadReport compare(const Weights& weights, const InspectOptions& o) {
       options.in_channels = tensor.size(1);
   }
   const auto model = models::make_model(o.model, options);
-  return nn::load_state_dict(
-      *model, nn::from_torch_layout({weights.tensors.begin(), weights.tensors.end()}),
-      {.file = o.file});
+  // A checkpoint of a run holds more than the model, under names with a slash.
+  nn::NamedTensors state;
+  for (const auto& [name, tensor] : weights.tensors)
+    if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
+  return nn::load_state_dict(*model, nn::from_torch_layout(state), {.file = o.file});
 }
 
 Json names_json(const std::vector<std::string>& names) {
@@ -101,7 +103,8 @@ void print_json(const Weights& weights, const Summary& summary, const nn::LoadRe
 void print_text(const Weights& weights, const Summary& summary) {
   std::ostringstream out;
   out << "format     " << weights.format << "\ntensors    " << weights.tensors.size()
-      << "\nvalues     " << summary.values << "\nsize       " << human_bytes(summary.bytes) << "\n";
+      << "\nvalues     " << summary.values << "\nsize       "
+      << human_bytes(static_cast<double>(summary.bytes)) << "\n";
   for (const auto& [key, value] : weights.metadata)
     out << "metadata   " << escape_control(key) << " = " << escape_control(value) << "\n";
   size_t width = 4;
@@ -144,14 +147,12 @@ void inspect(InspectOptions& o) {
 }
 
 void convert(ConvertOptions& o) {
-  std::error_code ignored;
-  if (std::filesystem::exists(o.target, ignored) && !o.force)
-    throw FileError({.id = "file.exists",
-                     .file = o.target,
-                     .place = "",
-                     .found = "the file exists",
-                     .expected = "a new name",
-                     .hint = "pass --force to replace it"});
+  for (const char* ending : {".pth", ".pt", ".th", ".bin"})
+    if (o.target.ends_with(ending))
+      throw ConfigError(
+          "only safetensors is written; expected a name ending in .safetensors, got " +
+          escape_control(o.target) + " [cli]");
+  require_new_file(o.target, o.force);
   const Weights weights = load_weights(o.file);
   save_weights(o.target, weights.tensors, weights.metadata);
   say_changes(weights);
@@ -160,15 +161,6 @@ void convert(ConvertOptions& o) {
                   "\n");
   say_next({std::to_string(weights.tensors.size()) + " tensors to " + o.target},
            "cyto weights inspect " + o.target);
-}
-
-// A subcommand; messages begin with `cyto weights NAME: `.
-template <class Options, class Run>
-void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
-  part.callback([name = "weights " + part.get_name(), options, run] {
-    apply_common_options(name, *options);
-    run(*options);
-  });
 }
 
 }  // namespace
@@ -186,7 +178,7 @@ void add_weights_command(CLI::App& app) {
   part->add_option("file", i->file, "Weight file: safetensors, .pth, .pt, .th")->required();
   part->add_option("--model", i->model, "Also check that the weights fit this model");
   add_common_options(*part, *i, with_nothing);
-  run_part(*part, i, inspect);
+  run_command(*part, i, inspect);
 
   auto c = std::make_shared<ConvertOptions>();
   part = add_command(*weights, "convert", "Write the tensors of any weight file as safetensors",
@@ -194,7 +186,7 @@ void add_weights_command(CLI::App& app) {
   part->add_option("file", c->file, "Weight file to read")->required();
   part->add_option("target", c->target, "Safetensors file to write")->required();
   add_common_options(*part, *c, with_force);
-  run_part(*part, c, convert);
+  run_command(*part, c, convert);
 }
 
 namespace {

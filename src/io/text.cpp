@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <vector>
 
 namespace cytograd {
@@ -19,6 +20,7 @@ std::optional<T> parse(std::string_view text) {
 
 template <class T>
 std::string shortest(T value) {
+  if (std::isnan(value)) return "nan";  // whatever its sign
   std::array<char, 32> text;
   const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
   return {text.data(), result.ptr};
@@ -50,6 +52,7 @@ std::string format_double(double value) { return shortest(value); }
 std::string format_float(float value) { return shortest(value); }
 
 std::string format_fixed(double value, int digits) {
+  if (std::isnan(value)) return "nan";
   std::array<char, 400> text;  // the largest double has 309 digits before the point
   digits = std::clamp(digits, 0, 60);
   const auto result = std::to_chars(text.data(), text.data() + text.size(), value,

@@ -90,8 +90,8 @@ std::string gallery(const char* title, const char* text, const std::vector<Repor
   for (const ReportImage& i : images)
     out += "<figure><img alt=\"" + html_text(i.name) + "\" src=\"data:image/jpeg;base64," +
            base64(encode_jpeg(i.picture, 85)) + "\"><figcaption><b>" + html_text(i.predicted) +
-           "</b> " + format_fixed(100 * i.confidence, 0) + " %<br>truth " + html_text(i.truth) +
-           "<br>" + html_text(i.name) + "</figcaption></figure>";
+           "</b> " + format_fixed(100 * i.confidence, 0) + "&nbsp;%<br>truth " +
+           html_text(i.truth) + "<br>" + html_text(i.name) + "</figcaption></figure>";
   return out + "</div>";
 }
 

@@ -20,8 +20,8 @@ struct Result {
 };
 
 Result cyto(const std::string& arguments) {
-  const std::string command =
-      std::string(CYTOGRAD_BINARY_DIR) + "/cyto " + arguments + " 2>/dev/null";
+  const std::string command = std::string(CYTOGRAD_BINARY_DIR) + "/cyto " + arguments +
+                              (arguments.ends_with("2>&1") ? "" : " 2>/dev/null");
   Result result;
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
@@ -63,6 +63,18 @@ TEST_CASE("cyto data prints the table of classes and domains") {
   CHECK(json["counts"]["b"].begin().value() == 4);
   CHECK(json["faults"].empty());
   CHECK(cyto("check " + path).exit == 0);
+}
+
+TEST_CASE("cyto data names the command that trains on the same samples") {
+  TempFolder folder;
+  put_images(folder, 7);
+  std::filesystem::create_directories(folder / "odd name");
+  for (const char* c : {"a", "b"})
+    std::filesystem::rename(folder / c, folder / (std::string("odd name/") + c));
+  const std::string path = "'" + (folder / "odd name") + "'";
+  const Result result = cyto("data " + path + " --preset folder --multi-label first 2>&1");
+  CHECK(result.text.find("next: cyto train --data " + path +
+                         " --preset folder --multi-label first --output") != std::string::npos);
 }
 
 TEST_CASE("cyto check exits with 3 where cyto data warns") {

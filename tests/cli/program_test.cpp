@@ -23,6 +23,24 @@ TEST_CASE("help, version and unknown words") {
   CHECK(cyto({"train", "--epoch", "3"}).exit == 2);
 }
 
+TEST_CASE("subcommands: help, names and typing errors") {
+  const auto names = cyto({"weights", "--help"});
+  CHECK(names.out.find("inspect") != std::string::npos);
+  CHECK(names.out.find("Usage: cyto weights") != std::string::npos);
+  CHECK(cyto({"help", "weights", "inspect"}).out == cyto({"weights", "inspect", "--help"}).out);
+  CHECK(cyto({"help", "weights", "inspect"}).out.find("Usage: cyto weights inspect") !=
+        std::string::npos);
+  CHECK(cyto({"help", "train"}).out.find("Usage: cyto train") != std::string::npos);
+  const auto typo = cyto({"synth", "smear"});
+  CHECK(typo.exit == 2);
+  CHECK(typo.err.find("unknown command \"smear\"; did you mean smears?") != std::string::npos);
+  CHECK(cyto({"synth"}).err.find("expected one of cells, smears, rna") != std::string::npos);
+  CHECK(cyto({"help", "synth", "smear"}).err.find("did you mean smears?") != std::string::npos);
+  CHECK(cyto({"weights", "inspect"}).err.starts_with("cyto weights inspect: error:"));
+  CHECK(cyto({"config", "show", "--lrr", "1"}).err.find("did you mean --lr?") != std::string::npos);
+  CHECK(cyto({"config", "show", "--lr", "x"}).err.starts_with("cyto config show: error:"));
+}
+
 TEST_CASE("errors as JSON") {
   const auto result = cyto({"eval", "--run", "/no\nwhere", "--json"});
   CHECK(result.exit == 4);
@@ -48,11 +66,13 @@ TEST_CASE("cfg: order of precedence") {
                             {"CYTO_LR=0.5", "CYTO_MOMENTUM=0.75"});
     return nlohmann::json::parse(shown.out)[key];
   };
-  CHECK(value("optimizer.lr")["value"] == "0.125");
+  CHECK(value("optimizer.lr")["value"] == 0.125);
   CHECK(value("optimizer.lr")["source"] == "--lr");
-  CHECK(value("optimizer.momentum")["value"] == "0.75");
+  CHECK(value("optimizer.momentum")["value"] == 0.75);
   CHECK(value("optimizer.momentum")["source"] == "CYTO_MOMENTUM");
-  CHECK(value("train.epochs")["value"] == "7");
+  CHECK(value("train.epochs")["value"] == 7);
+  CHECK(value("model.name")["value"] == "resnet18");
+  CHECK(value("data.strict")["value"] == false);
   CHECK(value("train.batch")["source"] == "default");
 }
 

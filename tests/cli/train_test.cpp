@@ -84,12 +84,37 @@ TEST_CASE("train, eval, predict, embed and report") {
   for (const auto& [name, p] : rows[0]["probabilities"].items()) sum += p.get<double>();
   CHECK(sum == doctest::Approx(1));
 
+  CHECK(
+      cyto({"weights", "inspect", lab.folder / "a/checkpoints/best", "--model", "resnet18"}).exit ==
+      0);
+  const std::string scores_file = lab.folder / "scores.json";
+  CHECK(cyto({"eval", "--run", lab.folder / "a", "-o", scores_file}).exit == 0);
+  CHECK(cyto({"eval", "--run", lab.folder / "a", "-o", scores_file}).exit == 4);
+  CHECK(cyto({"eval", "--run", lab.folder / "a", "-o", scores_file, "--force"}).exit == 0);
   CHECK(cyto({"embed", "--run", lab.folder / "a"}).exit == 0);
+  CHECK(cyto({"embed", "--run", lab.folder / "a"}).exit == 4);
   CHECK(fs::exists(lab.folder / "a/embeddings.h5ad"));
   CHECK(lab.file("a", "embeddings.csv").find(",e511") != std::string::npos);
   const std::string page = lab.file("a", "report/index.html");
   CHECK(page.find("http") == std::string::npos);  // self-contained
   CHECK(page.find("<script") == std::string::npos);
+}
+
+TEST_CASE("samples outside the split are counted, patience needs a validation part") {
+  const Lab lab;
+  const std::string splits = lab.folder / "splits.csv";
+  std::string text = "sample,fold,role,group,class\n";
+  for (const char* name : {"large", "small", "tiny"})
+    for (int i = 0; i < 10; ++i)
+      text += std::string(name) + "/" + std::to_string(i) + ".png,0," + (i < 7 ? "train" : "test") +
+              ",," + name + "\n";
+  write_file_atomically(splits, text);
+  const auto partial = cyto(lab.train("p", {"--splits", splits, "--dry-run"}));
+  CHECK_MESSAGE(partial.exit == 0, partial.err);
+  CHECK(partial.err.find("6 of 36 samples are in no part of the split") != std::string::npos);
+  const auto patient = cyto(lab.train("p", {"--splits", splits, "--patience", "2"}));
+  CHECK(patient.exit == 2);
+  CHECK(patient.err.find("without a validation part") != std::string::npos);
 }
 
 TEST_CASE("threads and locale: the same bytes") {

@@ -41,6 +41,7 @@ TEST_CASE("cyto weights inspects and converts") {
   const auto json = nlohmann::json::parse(inspected.text);
   CHECK(json["n"] == 1);
   CHECK(json["values"] == 6);
+  CHECK(json["bytes"].is_number_integer());
   CHECK(json["non_finite"] == 0);
   CHECK(json["metadata"]["made"] == "here");
   CHECK(json["tensors"][0]["shape"] == std::vector<int>{2, 3});
@@ -50,6 +51,8 @@ TEST_CASE("cyto weights inspects and converts") {
   CHECK(load_weights(to).tensors.at("w").to_vector<float>()[5] == 6);
   CHECK(cyto("weights convert " + from + " " + to).exit == 4);
   CHECK(cyto("weights convert " + from + " " + to + " --force").exit == 0);
+  // PyTorch would not read safetensors under such a name.
+  CHECK(cyto("weights convert " + from + " " + (folder / "b.pth")).exit == 2);
   // The tensors of another model.
   CHECK(cyto("weights inspect " + from + " --model resnet18").exit == 3);
   CHECK(cyto("weights inspect " + from + " --model nothing").exit == 2);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <string>
 #include <vector>
 
@@ -102,6 +104,7 @@ TEST_CASE("locale: numbers as text") {
   for (const char* bad : {"", "1.0", "99999999999999999999", "1 "})
     CHECK_FALSE_MESSAGE(parse_int(bad).has_value(), bad);
   CHECK(format_double(0.1) == "0.1");
+  CHECK(format_double(std::copysign(std::nan(""), -1.0)) == "nan");
   CHECK(format_double(1e-5) == "1e-05");
   CHECK(format_float(0.1f) == "0.1");
   CHECK(format_fixed(2.0 / 3, 4) == "0.6667");
