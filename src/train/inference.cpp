@@ -5,6 +5,7 @@
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
 #include "cytograd/inference/compile.h"
+#include "cytograd/ops/shape.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/task.h"
@@ -81,7 +82,8 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
     if (!embed)
       embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
                                  {s[1], s[2], s[3]});
-    const Tensor embeddings = (*embed)(batch.images);
+    // The compiled form may keep the axes of the pooling before the flattening.
+    const Tensor embeddings = reshape((*embed)(batch.images), {batch.size(), -1});
     const Tensor logits = model.classify(embeddings);
     out.classes = logits.size(1);
     out.width = embeddings.size(1);
