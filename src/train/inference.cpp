@@ -5,8 +5,8 @@
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
 #include "cytograd/inference/compile.h"
-#include "cytograd/ops/shape.h"
 #include "cytograd/nn/state_dict.h"
+#include "cytograd/ops/shape.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/task.h"
 
