@@ -1,13 +1,33 @@
 #include "bench/models/model_work.h"
 
+#include <algorithm>
+
 #include "bench/models/classifier.h"
+#include "bench/models/vae.h"
+#include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 
 namespace cytograd::bench {
 
-std::vector<std::string> bench_model_names() { return classifier_names(); }
+std::vector<std::string> bench_model_names() {
+  std::vector<std::string> names = classifier_names();
+  names.insert(names.end(), {"image-vae", "rna-vae"});
+  return names;
+}
 
-Work model_work(const ModelSetting& setting) { return classifier_work(setting); }
+bool takes_sizes(const std::string& model) { return !is_vae(model); }
+
+bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && !is_vae(s.model); }
+
+Work model_work(const ModelSetting& setting) {
+  const std::vector<std::string> names = bench_model_names();
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  check<ValueError>(std::find(names.begin(), names.end(), setting.model) != names.end(),
+                    "bench model", "expects one of ", known, ", got ",
+                    escape_control(setting.model));
+  return is_vae(setting.model) ? vae_work(setting) : classifier_work(setting);
+}
 
 ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
   reset_peak_memory();

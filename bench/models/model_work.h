@@ -23,8 +23,14 @@ struct ModelSetting {
 /// The names that `model_work` knows.
 std::vector<std::string> bench_model_names();
 
+/// Does the model take `size`, `in_channels` and `classes`? The autoencoders have fixed inputs.
+bool takes_sizes(const std::string& model);
+/// Is inference of this setting compiled?
+bool is_compiled(const ModelSetting& setting);
+
 /// A step or a batch on random inputs. A training step is forward, loss, backward and optimiser:
-/// cross-entropy and SGD with momentum for classifiers. Inference is compiled
+/// cross-entropy and SGD with momentum for classifiers, the published losses and Adam for the
+/// autoencoders, whose inputs have sizes of their own. Inference is compiled
 /// (inference/compile.h) before the clock starts, or eager without recording.
 /// @throws ValueError if the model is not known or cannot take the setting
 Work model_work(const ModelSetting& setting);

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bench/models/model_work.h"
 #include "bench/support/case.h"
@@ -20,6 +21,7 @@ using Json = nlohmann::ordered_json;
 
 struct ModelOptions : CommonOptions {
   bench::ModelSetting setting;
+  std::optional<int64_t> size, in_channels, classes;
   std::string mode = "infer";
   int64_t repeats = 5, warmup = 1;
 };
@@ -47,41 +49,55 @@ std::string column(double value, int digits, size_t width) {
   return std::string(width - std::min(width, text.size()), ' ') + text;
 }
 
+// Fills in what was given; the autoencoders take none of it.
+void apply_sizes(ModelOptions& o) {
+  const bool takes = bench::takes_sizes(o.setting.model);
+  const auto apply = [&](const char* name, const std::optional<int64_t>& given, int64_t& value) {
+    if (given && !takes)
+      throw ConfigError(std::string(name) + ": the inputs of " + o.setting.model + " are fixed");
+    value = given.value_or(value);
+  };
+  apply("--size", o.size, o.setting.size);
+  apply("--in-channels", o.in_channels, o.setting.in_channels);
+  apply("--classes", o.classes, o.setting.classes);
+}
+
+void print_model_json(const ModelOptions& o, const bench::ModelResult& r, double rate) {
+  const bench::ModelSetting& s = o.setting;
+  Json json = {{"model", s.model},
+               {"mode", o.mode},
+               {"compiled", bench::is_compiled(s)},
+               {"batch", s.batch}};
+  if (bench::takes_sizes(s.model))
+    json.update({{"size", s.size}, {"in_channels", s.in_channels}, {"classes", s.classes}});
+  json.update({{"images_per_second", rounded(rate)},
+               {"median_ms", rounded(1e3 * r.median_seconds)},
+               {"best_ms", rounded(1e3 * r.best_seconds)},
+               {"processor_ms", rounded(1e3 * r.processor_seconds)},
+               {"peak_memory_mb", rounded(1e-6 * r.peak_bytes)},
+               {"tensor_peak_mb", rounded(1e-6 * r.tensor_peak_bytes)},
+               {"repeats", o.repeats},
+               {"warmup", o.warmup},
+               {"threads", num_threads()},
+               {"isa", isa_name()},
+               {"processor", cpu_name()}});
+  console().out(json.dump() + "\n");
+}
+
 void run_model(ModelOptions& o) {
   o.setting.train = o.mode == "train";
+  apply_sizes(o);
   const bench::ModelSetting& s = o.setting;
   const bench::ModelResult r = bench::run_model(s, o.repeats, o.warmup);
   const double rate = static_cast<double>(s.batch) / r.median_seconds;
-  if (o.json) {
-    console().out(Json{{"model", s.model},
-                       {"mode", o.mode},
-                       {"compiled", !s.train && !s.eager},
-                       {"batch", s.batch},
-                       {"size", s.size},
-                       {"in_channels", s.in_channels},
-                       {"classes", s.classes},
-                       {"images_per_second", rounded(rate)},
-                       {"median_ms", rounded(1e3 * r.median_seconds)},
-                       {"best_ms", rounded(1e3 * r.best_seconds)},
-                       {"processor_ms", rounded(1e3 * r.processor_seconds)},
-                       {"peak_memory_mb", rounded(1e-6 * r.peak_bytes)},
-                       {"tensor_peak_mb", rounded(1e-6 * r.tensor_peak_bytes)},
-                       {"repeats", o.repeats},
-                       {"warmup", o.warmup},
-                       {"threads", num_threads()},
-                       {"isa", isa_name()},
-                       {"processor", cpu_name()}}
-                      .dump() +
-                  "\n");
-    return;
-  }
+  if (o.json) return print_model_json(o, r, rate);
   const std::string size = std::to_string(s.size);
   console().out("model       " + s.model + ", " + o.mode + ", batch " + std::to_string(s.batch) +
-                ", " + size + " x " + size + "\nmachine     " + cpu_name() + ", " +
-                std::to_string(num_threads()) + " threads, " + isa_name() + "\nimages/s    " +
-                format_fixed(rate, 2) + "\nmedian      " + format_fixed(1e3 * r.median_seconds, 2) +
-                " ms of " + std::to_string(o.repeats) + "\nbest        " +
-                format_fixed(1e3 * r.best_seconds, 2) + " ms\nprocessor   " +
+                (bench::takes_sizes(s.model) ? ", " + size + " x " + size : "") + "\nmachine     " +
+                cpu_name() + ", " + std::to_string(num_threads()) + " threads, " + isa_name() +
+                "\nimages/s    " + format_fixed(rate, 2) + "\nmedian      " +
+                format_fixed(1e3 * r.median_seconds, 2) + " ms of " + std::to_string(o.repeats) +
+                "\nbest        " + format_fixed(1e3 * r.best_seconds, 2) + " ms\nprocessor   " +
                 format_fixed(1e3 * r.processor_seconds, 2) + " ms on all threads\nmemory      " +
                 format_fixed(1e-6 * r.peak_bytes, 0) + " MB at most, tensors " +
                 format_fixed(1e-6 * r.tensor_peak_bytes, 0) + " MB\n");
@@ -178,9 +194,13 @@ void add_bench_model(CLI::App& bench_command) {
     part->add_option(name, value, help)->check(CLI::Range(least, most))->capture_default_str();
   };
   number("--batch", o->setting.batch, 1, 1 << 20, "Images at a time");
-  number("--size", o->setting.size, 1, 1 << 16, "Height and width of the images in pixels");
-  number("--in-channels", o->setting.in_channels, 1, 1 << 16, "Channels of the images");
-  number("--classes", o->setting.classes, 1, 1 << 24, "Classes of the classifier");
+  const auto size = [&](const char* name, std::optional<int64_t>& value, int64_t most,
+                        const char* help) {
+    part->add_option(name, value, help)->check(CLI::Range(int64_t{1}, most));
+  };
+  size("--size", o->size, 1 << 16, "Height and width of the images in pixels (224)");
+  size("--in-channels", o->in_channels, 1 << 16, "Channels of the images (3)");
+  size("--classes", o->classes, 1 << 24, "Classes of the classifier (1000)");
   number("--repeats", o->repeats, 1, 1 << 20, "Timed runs");
   number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
   part->add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");

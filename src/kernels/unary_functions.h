@@ -68,6 +68,19 @@ struct Exp {
   }
 };
 
+/// exp(x) - 1 without cancellation at small x.
+struct Expm1 {
+  static constexpr SlopeOf slope_of = SlopeOf::output;
+  template <class T>
+  CYTOGRAD_HD T value(T x, UnaryParams) const {
+    return std::expm1(x);
+  }
+  template <class T>
+  CYTOGRAD_HD T slope(T y, UnaryParams) const {
+    return y + T(1);
+  }
+};
+
 struct Log {
   static constexpr SlopeOf slope_of = SlopeOf::input;
   template <class T>
@@ -219,7 +232,7 @@ struct FunctionList {
   }
 };
 
-using UnaryFunctions = FunctionList<AddScalar, MulScalar, ScalarOver, Exp, Log, Sqrt, Square, Abs,
-                                    Pow, Clamp, Relu, LeakyRelu, Sigmoid, Tanh, Softplus>;
+using UnaryFunctions = FunctionList<AddScalar, MulScalar, ScalarOver, Exp, Expm1, Log, Sqrt, Square,
+                                    Abs, Pow, Clamp, Relu, LeakyRelu, Sigmoid, Tanh, Softplus>;
 
 }  // namespace cytograd::kernels

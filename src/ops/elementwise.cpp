@@ -156,6 +156,7 @@ Tensor operator-(const Tensor& x) { return neg(x); }
 
 Tensor neg(const Tensor& x) { return unary<kernels::MulScalar>("neg", x, {-1, 0}); }
 Tensor exp(const Tensor& x) { return unary<kernels::Exp>("exp", x); }
+Tensor expm1(const Tensor& x) { return unary<kernels::Expm1>("expm1", x); }
 Tensor log(const Tensor& x) { return unary<kernels::Log>("log", x); }
 Tensor sqrt(const Tensor& x) { return unary<kernels::Sqrt>("sqrt", x); }
 Tensor square(const Tensor& x) { return unary<kernels::Square>("square", x); }

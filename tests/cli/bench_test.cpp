@@ -38,6 +38,15 @@ TEST_CASE("bench model: JSON of a training step and of inference") {
   }
 }
 
+TEST_CASE("bench model: autoencoders have inputs of their own") {
+  for (const std::string mode : {"train", "infer"}) {
+    const json j = model_json({"--model", "rna-vae", "--mode", mode, "--batch", "2"});
+    CHECK(j["images_per_second"] > 0.0);
+    CHECK_FALSE(j.contains("size"));
+    CHECK(j["compiled"] == false);
+  }
+}
+
 TEST_CASE("bench model: a table for people") {
   const auto result =
       cyto({"bench", "model", "--model", "resnet18", "--batch", "1", "--size", "32"});
@@ -65,6 +74,7 @@ TEST_CASE("bench: bad options end with 2 and say what is allowed") {
   says(error({"model", "--model", "resnet19"}), "resnet18");
   says(error({"model", "--model", "resnet18", "--mode", "predict"}), "{train,infer}");
   says(error({"model", "--model", "resnet18", "--bach", "3"}), "did you mean --batch?");
+  says(error({"model", "--model", "rna-vae", "--size", "64"}), "fixed");
   says(error({"ops", "--filter", "no such"}), "--list");
 }
 

@@ -68,6 +68,7 @@ const std::vector<std::pair<Shape, Shape>> pairs = {
 TEST_CASE("elementwise functions of one operand") {
   for (const Shape& shape : {Shape{3, 7}, Shape{}, Shape{0, 3}, Shape{1, 17, 2}}) {
     check_unary("neg", neg, [](double x) { return -x; }, {shape});
+    check_unary("expm1", expm1, [](double x) { return std::expm1(x); }, {shape});
     check_unary("exp", exp, [](double x) { return std::exp(x); }, {shape});
     check_unary("log", log, [](double x) { return std::log(x); }, {shape, 0.1, 5});
     check_unary("sqrt", sqrt, [](double x) { return std::sqrt(x); }, {shape, 0.1, 5});

@@ -39,6 +39,8 @@ Tensor operator-(const Tensor& x);
 
 Tensor neg(const Tensor& x);
 Tensor exp(const Tensor& x);
+/// exp(x) - 1, exact to rounding also near 0.
+Tensor expm1(const Tensor& x);
 /// Natural logarithm; -inf at 0, NaN below.
 Tensor log(const Tensor& x);
 /// Square root; the slope at 0 is +inf.
