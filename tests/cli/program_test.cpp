@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "cytograd/io/file.h"
 #include "support/program.h"
@@ -87,4 +89,21 @@ TEST_CASE("gpu.none: a device this build does not have") {
       cyto({"train", "--data", "/nowhere", "--output", "/tmp/never", "--device", "cuda"});
   CHECK(result.exit == 5);
   CHECK(result.err.find("no CUDA") != std::string::npos);
+}
+
+TEST_CASE("every error id has a page") {
+  const std::regex fault(R"re((?:\.id = |Fault\{|Error\(\{|push_back\(\{)\s*"([a-z0-9_.]+)",)re");
+  const std::string root = CYTOGRAD_SOURCE_DIR;
+  int found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root + "/src")) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".cpp" && extension != ".h") continue;
+    const std::string text = read_file(entry.path().string());
+    for (std::sregex_iterator it(text.begin(), text.end(), fault), end; it != end; ++it, ++found) {
+      const std::string id = (*it)[1];
+      CHECK_MESSAGE(std::filesystem::exists(root + "/docs/errors/" + id + ".md"), id, " in ",
+                    entry.path().string());
+    }
+  }
+  CHECK(found > 60);
 }
