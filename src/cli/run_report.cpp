@@ -104,8 +104,10 @@ std::string write_run_report(const std::string& run, const TrainedModel& trained
   report.facts = {{"macro-F1", score_text(e.scores.f1_macro, 3)},
                   {"accuracy", score_text(e.scores.accuracy, 3)},
                   {"calibration error", score_text(e.ece, 3)},
-                  {e.role + " images", std::to_string(e.scores.n)},
-                  {"training images", std::to_string(task.split.train.size())}};
+                  {e.role + " images", std::to_string(e.scores.n)}};
+  // Other data than the run's have no part to train on.
+  if (!task.split.train.empty())
+    report.facts.emplace_back("training images", std::to_string(task.split.train.size()));
   report.metrics_csv = read_file(run + "/metrics.csv");
   report.classes = trained.classes;
   report.scores = e.scores;

@@ -98,6 +98,12 @@ TEST_CASE("train, eval, predict, embed and report") {
   const std::string page = lab.file("a", "report/index.html");
   CHECK(page.find("http") == std::string::npos);  // self-contained
   CHECK(page.find("<script") == std::string::npos);
+  CHECK(page.find("training images") != std::string::npos);
+  fs::remove(lab.folder / "copy/tiny/0.png");
+  CHECK(cyto({"report", "--run", lab.folder / "a", "--data", lab.folder / "copy"}).exit == 0);
+  const std::string other = lab.file("a", "report/index.html");
+  CHECK(other.find("training images") == std::string::npos);
+  CHECK(other.find("<th>all</th>") != std::string::npos);  // not "train"
 }
 
 TEST_CASE("samples outside the split are counted, patience needs a validation part") {
