@@ -18,7 +18,7 @@ using Model = std::shared_ptr<const models::ImageModel>;
 std::function<Tensor(const Tensor&)> run_inference(Model model, const ModelSetting& s) {
   if (!s.eager)
     return inference::compile([&](const Tensor& x) { return model->forward(x); },
-                              {s.size, s.size, s.in_channels});
+                              {s.size, s.size, s.in_channels}, {.batch = s.batch});
   return [model = std::move(model)](const Tensor& x) {
     const NoGrad no_grad;
     return model->forward(x);

@@ -5,6 +5,7 @@
 #include "cpu/conv2d_depthwise.h"
 #include "cpu/gemm_driver.h"
 #include "cpu/strips.h"
+#include "cpu/winograd.h"
 
 /// @file
 /// Convolutions as matrix products whose operand is gathered from the image block by block, so that
@@ -198,7 +199,9 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
 }
 
 template <class T>
-Tensor pack_filters(const Conv2dShape& s, const T* weight) {
+PackedFilters pack_filters(const Conv2dShape& s, const T* weight) {
+  if constexpr (sizeof(T) == 4)
+    if (cpu::winograd_pays(s)) return {cpu::pack_winograd(s, weight), true};
   const simd::GemmKernels<T>& kernels = cpu::gemm_kernels<T>();
   const cpu::GemmTask<T> task = task_of(input_patches<T>(s, nullptr), s.n, s.c_out);
   const cpu::GemmPlan plan = cpu::plan_gemm({task.rows, task.cols, task.depth, task.run, 1},
@@ -206,17 +209,19 @@ Tensor pack_filters(const Conv2dShape& s, const T* weight) {
   Tensor out = Tensor::empty({plan.packed_b_size(kernels.panel_cols)},
                              sizeof(T) == 4 ? Dtype::float32 : Dtype::float64);
   cpu::pack_whole_b(task, plan, kernels, filters_of_group(s, weight, 0), out.data<T>());
-  return out;
+  return {out};
 }
 
 template <class T>
-void conv2d_fused(const Conv2dShape& s, const T* x, const Tensor& filters, T* y,
+void conv2d_fused(const Conv2dShape& s, const T* x, const PackedFilters& filters, T* y,
                   const Conv2dInput<T>& input, bool accumulate, const Epilogue<T>& epilogue) {
+  if constexpr (sizeof(T) == 4)
+    if (filters.winograd) return cpu::winograd_forward(s, x, filters.data, y, accumulate, epilogue);
   const Patches<T> patches = input_patches(s, x);
   cpu::GemmTask<T> task = task_of(patches, s.n, s.c_out);
   task.epilogue = epilogue;
   task.accumulate = accumulate;
-  task.packed_b = filters.data<T>();
+  task.packed_b = filters.data.data<T>();
   multiply_patches<T>(
       patches, task, [](const auto&...) {},
       [&](int64_t row) { return y + row * s.y_pitch_or_packed(); }, input);
@@ -261,8 +266,8 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
 
 #define CYTOGRAD_INSTANTIATE(T)                                                                 \
   template void conv2d_forward(const Conv2dShape&, const T*, const T*, T*, const Epilogue<T>&); \
-  template Tensor pack_filters(const Conv2dShape&, const T*);                                   \
-  template void conv2d_fused(const Conv2dShape&, const T*, const Tensor&, T*,                   \
+  template PackedFilters pack_filters(const Conv2dShape&, const T*);                            \
+  template void conv2d_fused(const Conv2dShape&, const T*, const PackedFilters&, T*,            \
                              const Conv2dInput<T>&, bool, const Epilogue<T>&);                  \
   template void conv2d_backward_data(const Conv2dShape&, const T*, const T*, T*);               \
   template void conv2d_backward_weight(const Conv2dShape&, const T*, const T*, T*);

@@ -44,7 +44,7 @@ Tensor slice_of(const Tensor& memory, int64_t begin, const Place& place, const S
 struct CompiledModel::Program {
   Graph graph;
   Plan plan;
-  std::vector<Tensor> filters;  ///< packed, of each step
+  std::vector<kernels::PackedFilters> filters;  ///< of each step
   std::vector<StepCost> costs;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<Workspace>> idle;
@@ -54,7 +54,7 @@ struct CompiledModel::Program {
 
   std::unique_ptr<Workspace> borrow(int64_t n) const;
   void give_back(std::unique_ptr<Workspace> workspace) const;
-  Tensor pack(const Step& conv, const Tensor& weight) const;
+  kernels::PackedFilters pack(const Step& conv, const Tensor& weight, int64_t images) const;
   void run(const Tensor& x, const Tensor& y) const;
 };
 
@@ -101,7 +101,8 @@ class Run {
       case Kind::grouped_conv: {
         kernels::Conv2dShape shape = s.conv;
         shape.n = n_;
-        return kernels::conv2d_forward<T>(shape, data(in), program_.filters[i].data<T>(), data(out),
+        return kernels::conv2d_forward<T>(shape, data(in), program_.filters[i].data.data<T>(),
+                                          data(out),
                                           {.bias = data_or_null(s.bias), .relu = s.relu});
       }
       case Kind::affine: {
@@ -235,11 +236,13 @@ std::unique_ptr<Workspace> CompiledModel::Program::borrow(int64_t n) const {
   return w;
 }
 
-Tensor CompiledModel::Program::pack(const Step& conv, const Tensor& weight) const {
+kernels::PackedFilters CompiledModel::Program::pack(const Step& conv, const Tensor& weight,
+                                                    int64_t images) const {
   kernels::Conv2dShape shape = conv.conv;
+  shape.n = images;
   const int in = conv.inputs[0];
   shape.x_pitch = value(in).packed ? 0 : place(in).pitch;
-  Tensor out;
+  kernels::PackedFilters out;
   dispatch_floating(graph.dtype, "compile",
                     [&]<class T>() { out = kernels::pack_filters<T>(shape, weight.data<T>()); });
   return out;
@@ -288,28 +291,27 @@ void CompiledModel::run(const Tensor& x, const Tensor& result) const {
 }
 
 const Shape& CompiledModel::input_shape() const { return program_->value(0).shape; }
-const Shape& CompiledModel::output_shape() const {
-  return program_->value(program_->graph.output).shape;
-}
+const Shape& CompiledModel::output_shape() const { return program_->graph.result; }
 Dtype CompiledModel::dtype() const { return program_->graph.dtype; }
 int64_t CompiledModel::workspace_bytes(int64_t n) const {
   return program_->plan.size * std::min(n, kImagesAtOnce) * static_cast<int64_t>(size_of(dtype()));
 }
 int64_t CompiledModel::weight_bytes() const {
   size_t bytes = 0;
-  for (const Tensor& t : program_->filters)
-    if (t.defined()) bytes += t.bytes();
+  for (const kernels::PackedFilters& f : program_->filters)
+    if (f.data.defined()) bytes += f.data.bytes();
   return static_cast<int64_t>(bytes);
 }
 const std::vector<StepCost>& CompiledModel::steps() const { return program_->costs; }
 
 CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape& image,
-                      Dtype dtype) {
+                      const CompileOptions& options) {
+  check<ValueError>(options.batch >= 1, "compile", "batch must be >= 1, got ", options.batch);
   check<ShapeError>(image.ndim() >= 1 && image.numel() > 0, "compile",
                     "expects the shape of one input without the batch, got ", image);
   auto program = std::make_shared<Program>();
   Graph& graph = program->graph;
-  graph = trace(f, image, dtype);
+  graph = trace(f, image, options.dtype);
   const NoGrad no_grad;
   simplify(graph);
   program->plan = plan_memory(graph);
@@ -320,9 +322,9 @@ CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape
     if (step.kind != Kind::conv && step.kind != Kind::grouped_conv) continue;
     const Tensor weight = scaled_filters(step);
     if (step.kind == Kind::conv)
-      program->filters[i] = program->pack(step, weight);
+      program->filters[i] = program->pack(step, weight, std::min(options.batch, kImagesAtOnce));
     else
-      program->filters[i] = weight.clone();  // the model's own may change
+      program->filters[i] = {weight.clone()};  // the model's own may change
     step.weight = step.channel_scale = Tensor{};
   }
   return CompiledModel(std::move(program));

@@ -62,6 +62,7 @@ struct Graph {
   std::vector<Value> values;  ///< 0 is the input
   std::vector<Step> steps;
   int output = 0;
+  Shape result;  ///< of one image: the output's elements as the function shaped them
   Dtype dtype = Dtype::float32;
 
   /// Index of the step that makes `value`, -1 for the input.

@@ -205,6 +205,7 @@ Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, D
   check<DtypeError>(y.dtype() == dtype, "compile", "the result is ", y.dtype(), ", expected ",
                     dtype);
   graph.output = tracer.value_of(y);
+  graph.result = Shape(std::span<const int64_t>(y.shape().begin() + 1, y.shape().end()));
   return graph;
 }
 

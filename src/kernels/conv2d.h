@@ -39,15 +39,21 @@ struct Conv2dInput {
   const T *scale = nullptr, *shift = nullptr;  ///< [c_in]: max(x*scale + shift, 0); null: x itself
 };
 
-/// The filters [c_out, kh, kw, c_in] in the order conv2d_fused reads them, for this process's
-/// instruction set. The number of images in `shape` does not matter. groups must be 1.
+/// Filters in the order conv2d_fused reads them, for this process's instruction set.
+struct PackedFilters {
+  Tensor data;
+  bool winograd = false;
+};
+
+/// Packs filters [c_out, kh, kw, c_in]; groups must be 1. `shape.n` is the usual number of images:
+/// it chooses the algorithm, any number may then be run.
 template <class T>
-Tensor pack_filters(const Conv2dShape& shape, const T* weight);
+PackedFilters pack_filters(const Conv2dShape& shape, const T* weight);
 
 /// conv2d_forward for inference: packed filters, a map of the input, and `accumulate`: the sum is
 /// added to what y holds (then bias, then relu). groups must be 1.
 template <class T>
-void conv2d_fused(const Conv2dShape& shape, const T* x, const Tensor& filters, T* y,
+void conv2d_fused(const Conv2dShape& shape, const T* x, const PackedFilters& filters, T* y,
                   const Conv2dInput<T>& input, bool accumulate, const Epilogue<T>& epilogue);
 
 /// dx [n, h, w, c_in] = the gradient of sum(y * dy) by x. Overwritten.

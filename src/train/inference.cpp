@@ -81,9 +81,8 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
     const Shape& s = batch.images.shape();
     if (!embed)
       embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
-                                 {s[1], s[2], s[3]});
-    // The compiled form may keep the axes of the pooling before the flattening.
-    const Tensor embeddings = reshape((*embed)(batch.images), {batch.size(), -1});
+                                 {s[1], s[2], s[3]}, {.batch = s[0]});
+    const Tensor embeddings = (*embed)(batch.images);
     const Tensor logits = model.classify(embeddings);
     out.classes = logits.size(1);
     out.width = embeddings.size(1);

@@ -58,7 +58,7 @@ using Function = std::function<Tensor(const Tensor&)>;
 
 // Compiled and plain results of f in float64 for several batches.
 void check_same(const Function& f, const Shape& image) {
-  const CompiledModel compiled = compile(f, image, Dtype::float64);
+  const CompiledModel compiled = compile(f, image, {.dtype = Dtype::float64});
   const NoGrad no_grad;
   for (const int64_t n : {1, 11, 2}) {
     Shape shape{n};
@@ -137,6 +137,8 @@ TEST_CASE("operations in every order") {
   check_same([&](const Tensor& x) { return relu(norm(conv(x))); }, image);
   check_same([&](const Tensor& x) { return norm(relu(conv(x))); }, image);
   check_same([&](const Tensor& x) { return x; }, image);
+  check_same([&](const Tensor& x) { return flatten(adaptive_avg_pool2d(conv(x), 1, 1), 1); },
+             image);
   check_same([&](const Tensor& x) { return sigmoid(conv(x)) + tanh(conv(x)); }, image);
   SUBCASE("sums") {
     // Both summands are read again; the same summand twice; a convolution that reads its summand.
@@ -194,6 +196,45 @@ TEST_CASE("operations in every order") {
   }
 }
 
+TEST_CASE("3x3 convolutions in float32, most of them by Winograd") {
+  struct Case {
+    int64_t h, w, c_in, c_out, padding;
+  };
+  // Whole and cut tiles, tails of vectors and panels, more than one block of the depth.
+  for (const Case& c : {Case{16, 16, 16, 32, 1}, Case{15, 9, 19, 37, 1}, Case{12, 13, 300, 20, 0},
+                        Case{7, 7, 64, 64, 2}, Case{6, 30, 33, 17, 1}, Case{3, 3, 16, 16, 0}}) {
+    CAPTURE(c.h);
+    CAPTURE(c.c_in);
+    const Tensor w = random({c.c_out, 3, 3, c.c_in}, 1), b = random({c.c_out}, 2),
+                 w2 = random({c.c_out, 1, 1, c.c_out}, 3);
+    const auto f = [&](Dtype dtype) {
+      const Tensor w_ = w.to(dtype), b_ = b.to(dtype), w2_ = w2.to(dtype);
+      const Conv2dOptions options{.padding = c.padding};
+      return [=](const Tensor& x) {
+        const Tensor y = conv2d(x, w_, b_, options), z = conv2d(y, w2_, {}, {});
+        return concat({relu(conv2d(x, w_, {}, options) + z), conv2d(x, w_, {}, options)}, -1);
+      };
+    };
+    const Shape image{c.h, c.w, c.c_in};
+    const CompiledModel compiled = compile(f(Dtype::float32), image, {.batch = 16});
+    for (const int64_t n : {1, 9}) {
+      const Tensor x = random({n, c.h, c.w, c.c_in}, 4);
+      const NoGrad no_grad;
+      const Tensor y = compiled(x.to(Dtype::float32));
+      CHECK(relative_error(y.to(Dtype::float64), f(Dtype::float64)(x)) < 2e-5);
+      const int threads = num_threads();
+      set_num_threads(threads == 1 ? 3 : 1);
+      CHECK(compiled(x.to(Dtype::float32)).to_vector<float>() == y.to_vector<float>());
+      set_num_threads(threads);
+    }
+    Tensor bad = random({1, c.h, c.w, c.c_in}, 4).to(Dtype::float32);
+    bad.data<float>()[0] = NAN;
+    bool nan = false;
+    for (const float v : compiled(bad).to_vector<float>()) nan |= std::isnan(v);
+    CHECK(nan);
+  }
+}
+
 TEST_CASE("repeated runs allocate nothing") {
   const auto model = models::make_model("densenet121", {.classes = 3});
   const CompiledModel compiled = compile(*model, {64, 64, 3});
@@ -237,24 +278,25 @@ TEST_CASE("what cannot be compiled is refused by name") {
   const Shape image{8, 8, 4};
   const auto conv = [&](const Tensor& x) { return conv2d(x, w, {}, {}); };
   const auto f64 = Dtype::float64;
-  CHECK_THROWS_WITH_AS(compile([&](const Tensor& x) { return softmax(conv(x), -1); }, image, f64),
-                       "compile: the operation softmax has no inference form; run the model itself",
-                       ValueError);
-  CHECK_THROWS_AS(compile([&](const Tensor& x) { return conv(x) * v; }, image, f64), ValueError);
-  CHECK_THROWS_AS(compile([&](const Tensor&) { return v; }, image, f64), ValueError);
+  CHECK_THROWS_WITH_AS(
+      compile([&](const Tensor& x) { return softmax(conv(x), -1); }, image, {.dtype = f64}),
+      "compile: the operation softmax has no inference form; run the model itself", ValueError);
+  CHECK_THROWS_AS(compile([&](const Tensor& x) { return conv(x) * v; }, image, {.dtype = f64}),
+                  ValueError);
+  CHECK_THROWS_AS(compile([&](const Tensor&) { return v; }, image, {.dtype = f64}), ValueError);
   CHECK_THROWS_AS(compile(
                       [&](const Tensor& x) {
                         return reshape(x, {-1, 4});
                       },
-                      image, f64),
+                      image, {.dtype = f64}),
                   ValueError);
   CHECK_THROWS_WITH_AS(
       compile([&](const Tensor& x) { return batch_norm(conv(x), v, v, v, v, {.training = true}); },
-              image, f64),
+              image, {.dtype = f64}),
       "compile: batch norm is in training mode; call eval() on the model", StateError);
-  const CompiledModel compiled = compile(conv, image, f64);
+  const CompiledModel compiled = compile(conv, image, {.dtype = f64});
   CHECK_THROWS_AS(compiled(random({1, 8, 9, 4}, 1)), ShapeError);
   CHECK_THROWS_AS(compiled(random({1, 8, 8, 4}, 1).to(Dtype::float32)), DtypeError);
   CHECK(compiled(random({0, 8, 8, 4}, 1)).shape() == Shape{0, 6, 6, 6});
-  CHECK_THROWS_AS(compile(conv, Shape{8, 0, 4}, f64), ShapeError);
+  CHECK_THROWS_AS(compile(conv, Shape{8, 0, 4}, {.dtype = f64}), ShapeError);
 }

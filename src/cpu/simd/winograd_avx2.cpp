@@ -1,0 +1,11 @@
+#if defined(__x86_64__)
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/simd/winograd.inl"
+
+namespace cytograd::simd {
+
+constinit const WinogradTable winograd_avx2 = {&winograd_input, &winograd_output};
+
+}  // namespace cytograd::simd
+#endif

@@ -1,0 +1,11 @@
+#if defined(__x86_64__)
+#include "cpu/simd/vec_avx512.h"
+
+#include "cpu/simd/winograd.inl"
+
+namespace cytograd::simd {
+
+constinit const WinogradTable winograd_avx512 = {&winograd_input, &winograd_output};
+
+}  // namespace cytograd::simd
+#endif
