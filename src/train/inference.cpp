@@ -6,7 +6,6 @@
 #include "cytograd/core/error.h"
 #include "cytograd/inference/compile.h"
 #include "cytograd/nn/state_dict.h"
-#include "cytograd/ops/shape.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/task.h"
 
