@@ -2,14 +2,15 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "cytograd/models/image_model.h"
 #include "cytograd/nn/batch_norm.h"
 #include "cytograd/nn/conv2d.h"
 #include "cytograd/nn/pool.h"
 #include "cytograd/nn/sequential.h"
+#include "cytograd/ops/channel_buffer.h"
 #include "cytograd/ops/dropout.h"
-#include "cytograd/ops/shape.h"
 
 /// @file
 /// Densely connected networks (Huang et al., "Densely Connected Convolutional Networks", 2017),
@@ -33,22 +34,24 @@ inline nn::Conv2d& dense_conv(nn::Conv2d& layer) {
   return layer;
 }
 
-/// x [.., C] -> [.., C + growth]: x and what norm-relu-1x1-norm-relu-3x3 makes of it.
+/// x [.., C] -> [.., growth]: norm-relu-1x1-norm-relu-3x3.
 class DenseLayer : public nn::Layer {
  public:
-  DenseLayer(int64_t channels, int64_t growth, double drop_rate)
+  DenseLayer(int64_t channels, int64_t growth, const ModelOptions& options)
       : norm1_(add<nn::BatchNorm2d>("norm1", channels)),
         conv1_(
             dense_conv(add<nn::Conv2d>("conv1", channels, 4 * growth, 1, Conv2dOptions{}, false))),
         norm2_(add<nn::BatchNorm2d>("norm2", 4 * growth)),
         conv2_(dense_conv(
             add<nn::Conv2d>("conv2", 4 * growth, growth, 3, Conv2dOptions{.padding = 1}, false))),
-        drop_rate_(drop_rate) {}
+        drop_rate_(options.drop_rate) {
+    norm1_.recompute = norm2_.recompute = options.recompute;
+  }
 
   Tensor forward(const Tensor& x) const override {
     Tensor y = conv2_(norm2_.forward_relu(conv1_(norm1_.forward_relu(x))));
     if (training() && drop_rate_ > 0) y = dropout(y, drop_rate_, true);
-    return concat({x, y}, -1);
+    return y;
   }
 
  private:
@@ -57,6 +60,27 @@ class DenseLayer : public nn::Layer {
   nn::BatchNorm2d& norm2_;
   nn::Conv2d& conv2_;
   double drop_rate_;
+};
+
+/// x [.., C] -> [.., C + layers growth]: each layer reads all channels so far and adds `growth`.
+class DenseBlock : public nn::Layer {
+ public:
+  DenseBlock(int64_t channels, int64_t layers, int64_t growth, const ModelOptions& options)
+      : channels_(channels + layers * growth) {
+    for (int64_t l = 0; l < layers; ++l)
+      layers_.push_back(&add<DenseLayer>("denselayer" + std::to_string(l + 1),
+                                         channels + l * growth, growth, options));
+  }
+
+  Tensor forward(const Tensor& x) const override {
+    ChannelBuffer buffer(x, channels_);
+    for (const DenseLayer* layer : layers_) buffer.append(layer->forward(buffer.channels()));
+    return buffer.channels();
+  }
+
+ private:
+  int64_t channels_;
+  std::vector<const DenseLayer*> layers_;
 };
 
 /// Norm-relu-1x1 to half the channels, 2x2 mean.
@@ -86,10 +110,9 @@ class DenseNet : public ImageModel {
     channels_ = size.stem;
     for (size_t b = 0; b < size.layers.size(); ++b) {
       const std::string number = std::to_string(b + 1);
-      auto& block = features_.add<nn::Sequential>("denseblock" + number);
-      for (int64_t l = 0; l < size.layers[b]; ++l, channels_ += size.growth)
-        block.add<detail::DenseLayer>("denselayer" + std::to_string(l + 1), channels_, size.growth,
-                                      options.drop_rate);
+      features_.add<detail::DenseBlock>("denseblock" + number, channels_, size.layers[b],
+                                        size.growth, options);
+      channels_ += size.layers[b] * size.growth;
       if (b + 1 == size.layers.size()) break;
       features_.add<detail::Transition>("transition" + number, channels_);
       channels_ /= 2;

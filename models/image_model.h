@@ -16,6 +16,7 @@ struct ModelOptions {
   int64_t embedding = 0;   ///< length of a linear layer before the classifier; 0: none
   double dropout = 0;      ///< of the pooled features, before embedding and classifier
   double drop_rate = 0;    ///< DenseNet: of each dense layer's result
+  bool recompute = false;  ///< DenseNet: half the memory of training for some more time, same bits
   uint64_t seed = 0;       ///< of the initial weights
   bool initialize = true;  ///< false leaves the weights unset (NaN) for a state dict to fill
 };

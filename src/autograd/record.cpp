@@ -1,5 +1,6 @@
 #include "cytograd/autograd/record.h"
 
+#include <algorithm>
 #include <atomic>
 
 namespace cytograd {
@@ -58,23 +59,47 @@ Node::~Node() {
   }
 }
 
-SavedTensors::SavedTensors(Saved saved) : tensors_(std::move(saved.tensors)) {
-  for (Tensor& tensor : tensors_) {
-    versions_.push_back(tensor.defined() ? tensor.storage()->version() : 0);
-    // A handle of its own, also where there is no node yet: the output gets one after this.
-    if (tensor.defined()) tensor = tensor.detach();
+SavedTensors::SavedTensors(Saved saved, const Tensors& inputs) {
+  for (Tensor& tensor : saved.tensors) {
+    Entry entry;
+    if (tensor.defined()) {
+      const auto is_same = [&](const Tensor& x) {
+        return x.defined() && x.node() == tensor.node();
+      };
+      const auto at = std::find_if(inputs.begin(), inputs.end(), is_same);
+      if (tensor.node() && tensor.node()->recomputes() && at != inputs.end()) {
+        entry.from_input = static_cast<int>(at - inputs.begin());
+      } else {
+        entry.version = tensor.storage()->version();
+        // A handle of its own, also where there is no node yet: the output gets one after this.
+        entry.tensor = tensor.detach();
+      }
+    }
+    entries_.push_back(std::move(entry));
   }
 }
 
 void SavedTensors::verify(const char* op) const {
-  for (size_t i = 0; i < tensors_.size(); ++i)
-    check<StateError>(!tensors_[i].defined() || tensors_[i].storage()->version() == versions_[i],
-                      op, "a tensor saved for backward (number ", i, ", shape ",
-                      tensors_[i].defined() ? tensors_[i].shape() : Shape{},
-                      ") was changed in place");
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& e = entries_[i];
+    check<StateError>(!e.tensor.defined() || e.tensor.storage()->version() == e.version, op,
+                      "a tensor saved for backward (number ", i, ", shape ",
+                      e.tensor.defined() ? e.tensor.shape() : Shape{}, ") was changed in place");
+  }
 }
 
-void SavedTensors::clear() { tensors_.clear(); }
+void SavedTensors::restore(const std::vector<Input>& inputs) {
+  for (Entry& entry : entries_) {
+    if (entry.from_input < 0 || entry.tensor.defined()) continue;
+    Node& maker = *inputs[static_cast<size_t>(entry.from_input)].node;
+    check<StateError>(!maker.consumed, maker.name,
+                      "backward was already run through this graph; compute the result again");
+    entry.tensor = maker.recompute();
+    entry.version = entry.tensor.storage()->version();
+  }
+}
+
+void SavedTensors::clear() { entries_.clear(); }
 
 }  // namespace autograd
 }  // namespace cytograd

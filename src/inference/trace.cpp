@@ -181,6 +181,11 @@ void GraphTracer::translate(std::string_view name, const Tensors& inputs, const 
     add_step(Kind::add, {value_of(inputs[0]), value_of(inputs[1])}, output);
     return;
   }
+  if (name == "channel_buffer") return remember(output, value_of(inputs[0]));
+  if (name == "append") {
+    add_step(Kind::concat, {value_of(inputs[0]), value_of(inputs[1])}, output);
+    return;
+  }
   const auto* dim = params.get<int>();
   if (name == "concat" && dim && *dim == output.ndim() - 1) {
     std::vector<int> parts;

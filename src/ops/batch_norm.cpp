@@ -35,6 +35,7 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     "batch_norm", "training expects more than one value per channel, got ",
                     x.shape());
   if (!residual.defined()) return;
+  check<ValueError>(!options.recompute, "batch_norm", "recompute is not possible with a residual");
   check<ShapeError>(residual.shape() == x.shape(), "batch_norm", "residual expects shape ",
                     x.shape(), ", got ", residual.shape());
   check<DtypeError>(residual.dtype() == x.dtype(), "batch_norm", "residual expects ", x.dtype(),
@@ -109,6 +110,17 @@ Grads backward(const autograd::Back<P>& back, const Tensor& given) {
   return grads;
 }
 
+template <class P>
+Tensor result_again(const autograd::Back<P>& back) {
+  const Tensor& x = back.saved[0];
+  const Tensor y = Tensor::empty_like(x);
+  on_device(x, [&](auto ctx) {
+    kernels::batch_norm_apply(ctx, x, {back.saved[1], back.saved[4], back.saved[2], back.saved[3]},
+                              {}, back.params.relu, y);
+  });
+  return y;
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -139,12 +151,14 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
               v.weight,
               mean,
               rstd,
-              options.relu ? v.bias : Tensor{},
+              options.relu || options.recompute ? v.bias : Tensor{},
               options.relu && residual.defined() ? y : Tensor{}};
-  return record("batch_norm", inputs, y, std::move(saved),
-                BatchNormCall{options.training, options.relu, weight.defined(), bias.defined(),
-                              residual.defined()},
-                [](const auto& back, const Tensor& dy) { return backward(back, dy); });
+  const BatchNormCall call{options.training, options.relu, weight.defined(), bias.defined(),
+                           residual.defined()};
+  const auto rule = [](const auto& back, const Tensor& dy) { return backward(back, dy); };
+  if (!options.recompute) return record("batch_norm", inputs, y, std::move(saved), call, rule);
+  return record_recomputed("batch_norm", inputs, y, std::move(saved), call, rule,
+                           [](const auto& back) { return result_again(back); });
 }
 
 }  // namespace cytograd

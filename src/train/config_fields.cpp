@@ -65,6 +65,9 @@ void add_model_fields(std::vector<ConfigField>& f) {
   f.push_back(number("model.embedding", "--embedding",
                      "Length of the embedding before the classifier; 0: none of its own",
                      &C::embedding, 0, 65536));
+  f.push_back(other("model.recompute", "--recompute",
+                    "DenseNet: less memory in training for some more time; same results",
+                    &C::recompute));
   f.push_back(
       other("model.weights", "--weights", "Start from this weight file", &C::weights, true));
   f.push_back(number("input.image_size", "--image-size", "Side of the network's input, pixels",

@@ -93,6 +93,7 @@ std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t 
   models::ModelOptions options;
   options.classes = classes;
   options.embedding = config.embedding;
+  options.recompute = config.recompute;
   options.seed = static_cast<uint64_t>(config.seed);
   options.initialize = initialize;
   return models::make_model(config.model, options);

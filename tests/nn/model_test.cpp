@@ -100,6 +100,25 @@ TEST_CASE("a tiny batch is learnt by heart") {
   }
 }
 
+TEST_CASE("a DenseNet that recomputes needs less memory and gives the same bits") {
+  const Tensor images = random_images(4, 64, 3), labels = Tensor::from<int64_t>({2, 0, 3, 1});
+  std::vector<std::vector<double>> grads[2];
+  size_t peak[2];
+  for (const bool recompute : {false, true}) {
+    const auto model = make_model("densenet121", {.classes = 4, .recompute = recompute});
+    const size_t before = memory_stats().in_use;
+    reset_peak_memory();
+    cross_entropy(model->forward(images), labels).backward();
+    peak[recompute] = memory_stats().peak - before;
+    for (const auto& [name, parameter] : model->named_parameters())
+      grads[recompute].push_back(parameter.grad().to_vector<double>());
+    for (const auto& [name, buffer] : model->named_buffers())
+      grads[recompute].push_back(buffer.to_vector<double>());
+  }
+  CHECK(grads[0] == grads[1]);
+  CHECK(static_cast<double>(peak[1]) < 0.75 * static_cast<double>(peak[0]));
+}
+
 TEST_CASE("frozen batch norm keeps its statistics and trains the rest") {
   const auto model = make_model("resnet18", {.classes = 2});
   model->freeze_batch_norm();

@@ -58,6 +58,10 @@ struct Node {
     (void)grad_output, (void)sums;
     return {};
   }
+  /// Can the output be computed again, so that nobody needs to keep it?
+  virtual bool recomputes() const { return false; }
+  /// The output again. @throws StateError if what it is made of was changed in place
+  virtual Tensor recompute() { return {}; }
   /// Frees what was saved; called once the rule has run.
   virtual void release() {}
 };
@@ -67,19 +71,27 @@ bool any_requires_grad(const Tensors& inputs);
 /// Fills `node` and makes `output` its result. Returns output.
 Tensor attach(std::shared_ptr<Node> node, const char* name, const Tensors& inputs, Tensor output);
 
-/// Saved tensors with the storage versions they had.
+/// Saved tensors with the storage versions they had. An input that its operation can compute again
+/// is not kept, but computed when it is needed.
 class SavedTensors {
  public:
-  explicit SavedTensors(Saved saved);
+  SavedTensors(Saved saved, const Tensors& inputs);
   /// @throws StateError if one of them was changed in place since
   void verify(const char* op) const;
+  /// Computes what was not kept. @throws StateError if its operation was consumed by an earlier
+  /// backward
+  void restore(const std::vector<Input>& inputs);
   void clear();
-  const Tensor& operator[](size_t i) const { return tensors_[i]; }
-  size_t size() const { return tensors_.size(); }
+  const Tensor& operator[](size_t i) const { return entries_[i].tensor; }
+  size_t size() const { return entries_.size(); }
 
  private:
-  std::vector<Tensor> tensors_;
-  std::vector<uint64_t> versions_;
+  struct Entry {
+    Tensor tensor;
+    uint64_t version = 0;
+    int from_input = -1;  // which input this is, if it is to be computed again
+  };
+  std::vector<Entry> entries_;
 };
 
 /// What a backward rule sees.
@@ -99,16 +111,39 @@ struct Back {
 };
 
 template <class P, class Rule>
-struct RecordedNode final : Node {
+struct RecordedNode : Node {
   SavedTensors saved;
   P params;
-  RecordedNode(Saved s, P p) : saved(std::move(s)), params(std::move(p)) {}
+  RecordedNode(Saved s, P p, const Tensors& inputs)
+      : saved(std::move(s), inputs), params(std::move(p)) {}
   Grads backward(const Tensor& grad_output, Grads& sums) override {
     saved.verify(name);
+    saved.restore(inputs);
     return Rule{}(Back<P>{saved, params, inputs, sums}, grad_output);
   }
   void release() override { saved.clear(); }
 };
+
+template <class P, class Rule, class Again>
+struct RecomputedNode final : RecordedNode<P, Rule> {
+  using RecordedNode<P, Rule>::RecordedNode;
+  bool recomputes() const override { return true; }
+  Tensor recompute() override {
+    this->saved.verify(this->name);
+    this->saved.restore(this->inputs);
+    Grads none;
+    return Again{}(Back<P>{this->saved, this->params, this->inputs, none});
+  }
+};
+
+template <class NodeType, class P>
+Tensor record_as(const char* name, const Tensors& inputs, Tensor output, Saved saved, P params) {
+  if (Tracer* t = tracer())
+    t->operation(name, inputs, output, saved.tensors, {&typeid(P), &params});
+  if (!grad_enabled() || !any_requires_grad(inputs)) return output;
+  auto node = std::make_shared<NodeType>(std::move(saved), std::move(params), inputs);
+  return attach(std::move(node), name, inputs, std::move(output));
+}
 
 }  // namespace autograd
 
@@ -124,12 +159,18 @@ struct RecordedNode final : Node {
 template <class P, class Rule>
 Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, P params, Rule) {
   static_assert(std::is_empty_v<Rule>, "a backward rule captures nothing: pass values in params");
-  if (autograd::Tracer* tracer = autograd::tracer())
-    tracer->operation(name, inputs, output, saved.tensors, {&typeid(P), &params});
-  if (!grad_enabled() || !autograd::any_requires_grad(inputs)) return output;
-  auto node =
-      std::make_shared<autograd::RecordedNode<P, Rule>>(std::move(saved), std::move(params));
-  return autograd::attach(std::move(node), name, inputs, std::move(output));
+  return autograd::record_as<autograd::RecordedNode<P, Rule>>(name, inputs, std::move(output),
+                                                              std::move(saved), std::move(params));
+}
+/// The same for an operation whose output need not be kept: an operation that saves it runs
+/// `again`, `(const auto& back) -> Tensor`, in its backward pass and gets the output, made of what
+/// this one saved. Must give the same bits.
+template <class P, class Rule, class Again>
+Tensor record_recomputed(const char* name, const Tensors& inputs, Tensor output, Saved saved,
+                         P params, Rule, Again) {
+  static_assert(std::is_empty_v<Rule> && std::is_empty_v<Again>, "rules capture nothing");
+  return autograd::record_as<autograd::RecomputedNode<P, Rule, Again>>(
+      name, inputs, std::move(output), std::move(saved), std::move(params));
 }
 template <class Rule>
 Tensor record(const char* name, const Tensors& inputs, Tensor output, Saved saved, Rule rule) {

@@ -36,6 +36,7 @@ class BatchNorm2d : public Layer {
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
   double momentum = 0.1;  ///< share of the batch in new running statistics
   double eps = 1e-5;
+  bool recompute = false;  ///< BatchNormOptions::recompute of forward_relu without a residual
 
  protected:
   void reset_parameters(const init::Stream&) override {
@@ -52,7 +53,11 @@ class BatchNorm2d : public Layer {
     const bool batch = training() && !frozen_;
     if (batch) ++*num_batches_tracked.data<int64_t>();
     return batch_norm(x, weight, bias, running_mean, running_var,
-                      {.training = batch, .momentum = momentum, .eps = eps, .relu = relu},
+                      {.training = batch,
+                       .momentum = momentum,
+                       .eps = eps,
+                       .relu = relu,
+                       .recompute = recompute && relu && !residual.defined()},
                       residual);
   }
   bool frozen_ = false;

@@ -9,6 +9,9 @@ struct BatchNormOptions {
   double momentum = 0.1;  ///< share of the batch in new running statistics
   double eps = 1e-5;      ///< added to the variance
   bool relu = false;      ///< the result is max(., 0); NaN stays NaN
+  /// An operation that would keep the result for its backward pass computes it again from x
+  /// instead: less memory, more time, the same bits. Not with a residual.
+  bool recompute = false;
 };
 
 /// Batch normalisation over all axes but the last (Ioffe and Szegedy 2015):
@@ -31,7 +34,8 @@ struct BatchNormOptions {
 /// float64), float64. The variance is two-pass. Same bits for any number of threads.
 /// @throws ShapeError if a vector is not [C] or the residual not of x's shape, or in training if
 /// there is only one value per channel; StateError if running statistics are needed and undefined
-/// or require a gradient; ValueError for eps < 0 or momentum outside 0..1; DtypeError
+/// or require a gradient; ValueError for eps < 0, momentum outside 0..1 or
+/// recompute with a residual; DtypeError
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& running_mean, const Tensor& running_var,
                   const BatchNormOptions& options, const Tensor& residual = {});

@@ -34,8 +34,9 @@ struct TrainConfig {
 
   // [model]
   std::string model = "resnet18";
-  int64_t embedding = 0;  ///< length of the layer before the classifier; 0: the backbone's own
-  std::string weights;    ///< file to start from; empty: random
+  int64_t embedding = 0;   ///< length of the layer before the classifier; 0: the backbone's own
+  bool recompute = false;  ///< DenseNet: less memory in training for some more time, same bits
+  std::string weights;     ///< file to start from; empty: random
 
   // [input]
   int64_t image_size = 96;
