@@ -8,6 +8,7 @@
 
 #include "cytograd/models/densenet.h"
 #include "cytograd/models/resnet.h"
+#include "cytograd/models/resnet20.h"
 
 namespace cytograd::models {
 
@@ -25,7 +26,7 @@ inline const std::vector<std::pair<std::string, MakeModel>>& registry() {
       entry<ResNet>("resnet18", resnet18),         entry<ResNet>("resnet34", resnet34),
       entry<ResNet>("resnet50", resnet50),         entry<ResNet>("resnet101", resnet101),
       entry<DenseNet>("densenet121", densenet121), entry<DenseNet>("densenet169", densenet169),
-      entry<DenseNet>("densenet201", densenet201),
+      entry<DenseNet>("densenet201", densenet201), entry<SmallResNet>("resnet20", resnet20),
   };
   return entries;
 }

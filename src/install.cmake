@@ -18,4 +18,14 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/cytograd.pc.in ${PROJECT_BINARY_DIR}/cy
 install(FILES ${PROJECT_BINARY_DIR}/cytograd.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(TARGET cyto)
   install(TARGETS cyto)
+  install(FILES ${PROJECT_SOURCE_DIR}/src/cli/completion.bash RENAME cyto
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  if(NOT CMAKE_CROSSCOMPILING)
+    set(man_page ${PROJECT_BINARY_DIR}/cyto.1)
+    add_custom_command(OUTPUT ${man_page}
+      COMMAND sh ${PROJECT_SOURCE_DIR}/src/cli/man.sh $<TARGET_FILE:cyto> > ${man_page}
+      DEPENDS cyto ${PROJECT_SOURCE_DIR}/src/cli/man.sh VERBATIM)
+    add_custom_target(cyto_man ALL DEPENDS ${man_page})
+    install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  endif()
 endif()

@@ -299,10 +299,10 @@ void add_options(CLI::App& command, DataOptions& options) {
   command.add_option("--objects", options.set.objects, "bccd: wbc, or all (RBC and platelets too)");
   command.add_option("--harmonise", options.set.harmonise,
                      "Common classes: 5, 11, 13, or a CSV dataset,raw,harmonised");
-  command
-      .add_option("--mask-threshold", options.set.mask_threshold,
-                  "Smallest mask value of the cell and of the nucleus")
-      ->expected(1, 2);
+  command.add_option("--mask-threshold", options.set.mask_threshold,
+                     "Smallest mask value of the cell[,of the nucleus]");
+  command.add_option("--mask-map", options.set.mask_map,
+                     "What mask values mean: 1=cell,2=nucleus,0=background");
   command.add_option("--splits", options.splits, "A splits.csv to check for leaks");
   command.add_option("--max-pixels", options.max_pixels, "Refuse larger images");
   add_common_options(command, options, with_output | with_force);

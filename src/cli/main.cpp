@@ -72,6 +72,12 @@ int report_usage(const Arguments& arguments, std::string message) {
   return report(arguments, fault, fault.message(), ExitCode::usage);
 }
 
+int report_no_memory(const Arguments& arguments, const std::string& found) {
+  const Fault fault{"mem.full", "", "",
+                    found,      "", "use a smaller --batch or --image-size, or fewer --threads"};
+  return report(arguments, fault, fault.message(), ExitCode::resource);
+}
+
 CLI::App* find_command(CLI::App& app, const std::string& name) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
     if (command->get_name() == name) return command;
@@ -176,11 +182,18 @@ int main(int argc, char** argv) {
   } catch (const Error& e) {
     return report(arguments, e.fault(), e.what(), e.exit_code());
   } catch (const std::bad_alloc&) {
-    const Fault fault{"mem.full", "", "", "out of memory", "", "use smaller batches or images"};
-    return report(arguments, fault, fault.message(), ExitCode::resource);
+    return report_no_memory(
+        arguments, refused_bytes() == 0
+                       ? "out of memory"
+                       : "out of memory: asked for " + std::to_string(refused_bytes()) + " bytes");
   } catch (const std::filesystem::filesystem_error& e) {
     const Fault fault{"file.io", e.path1().string(), "", e.code().message(), "", ""};
     return report(arguments, fault, fault.message(), ExitCode::file);
+  } catch (const std::system_error& e) {
+    // A thread without memory for its stack, or too many of them.
+    if (e.code() == std::errc::resource_unavailable_try_again)
+      return report_no_memory(arguments, "cannot start a thread: " + e.code().message());
+    return report_bug(arguments, e.what());
   } catch (const std::exception& e) {
     return report_bug(arguments, e.what());
   }

@@ -6,6 +6,7 @@
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "cytograd/train/stop.h"
 
 namespace cytograd::cli {
 namespace {
@@ -15,6 +16,7 @@ namespace fs = std::filesystem;
 struct Options : CommonOptions {
   std::string run, checkpoint = "best";
   std::vector<std::string> paths;
+  std::string on_bad_image = "error";
   bool csv = false;
 };
 
@@ -55,51 +57,103 @@ Dataset unlabelled(const std::vector<std::string>& paths) {
   return out;
 }
 
+// One line of output per file, in the order given; `write` gets the row of the predictions, or -1
+// and the fault of a file that could not be read.
+template <class Write>
+void for_each_file(const Dataset& dataset, const Predictions& p, Write write) {
+  size_t row = 0;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string& path = dataset.samples[static_cast<size_t>(i)].path;
+    if (const auto fault = p.faults.find(i); fault != p.faults.end())
+      write(path, size_t{0}, &fault->second);
+    else
+      write(path, row++, nullptr);
+  }
+}
+
 std::string as_json(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
-  std::string out = "[";
-  for (size_t i = 0; i < p.indices.size(); ++i) {
-    const Sample& s = dataset.samples[static_cast<size_t>(p.indices[i])];
-    out += (i ? ",\n " : "") + std::string("{\"file\":") + json_text(s.path) +
-           ",\"class\":" + json_text(trained.classes[static_cast<size_t>(p.predicted[i])]) +
+  std::string out;
+  for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
+    out += (out.empty() ? "[" : ",\n ") + std::string("{\"file\":") + json_text(path);
+    if (fault) {
+      out += ",\"error\":{\"id\":" + json_text(fault->id) +
+             ",\"message\":" + json_text(fault->message()) + "}}";
+      return;
+    }
+    out += ",\"class\":" + json_text(trained.classes[static_cast<size_t>(p.predicted[i])]) +
            ",\"probability\":" + format_double(p.confidence(i)) + ",\"probabilities\":{";
     for (int64_t c = 0; c < p.classes; ++c)
       out += (c ? "," : "") + json_text(trained.classes[static_cast<size_t>(c)]) + ":" +
              format_double(p.probability(i, c));
     out += "}}";
-  }
+  });
   return out + "]\n";
 }
 
 std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
   std::vector<std::string> names = {"file", "class", "probability"};
   for (const std::string& c : trained.classes) names.push_back("p_" + c);
+  names.push_back("error");
   std::string out = csv_row(names);
-  for (size_t i = 0; i < p.indices.size(); ++i) {
-    std::vector<std::string> row = {
-        escape_control(dataset.samples[static_cast<size_t>(p.indices[i])].path),
-        trained.classes[static_cast<size_t>(p.predicted[i])], format_double(p.confidence(i))};
-    for (int64_t c = 0; c < p.classes; ++c) row.push_back(format_double(p.probability(i, c)));
+  for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
+    std::vector<std::string> row(names.size());
+    row[0] = escape_control(path);
+    if (fault) {
+      row.back() = fault->message();
+    } else {
+      row[1] = trained.classes[static_cast<size_t>(p.predicted[i])];
+      row[2] = format_double(p.confidence(i));
+      for (int64_t c = 0; c < p.classes; ++c)
+        row[3 + static_cast<size_t>(c)] = format_double(p.probability(i, c));
+    }
     out += csv_row(row);
-  }
+  });
   return out;
 }
 
 std::string as_text(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
   std::string out;
-  for (size_t i = 0; i < p.indices.size(); ++i) {
-    const Sample& s = dataset.samples[static_cast<size_t>(p.indices[i])];
+  for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
+    if (fault) return;  // told on standard error
     std::vector<int64_t> order;
     for (int64_t c = 0; c < p.classes; ++c) order.push_back(c);
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
       return p.probability(i, a) > p.probability(i, b);
     });
-    out += escape_control(s.path) + ":";
+    out += escape_control(path) + ":";
     for (size_t k = 0; k < order.size() && k < 3; ++k)
       out += std::string(k ? ", " : " ") + trained.classes[static_cast<size_t>(order[k])] + " " +
              format_fixed(p.probability(i, order[k]), 4);
     out += "\n";
-  }
+  });
   return out;
+}
+
+// The first five of the files that could not be read, then how many there are.
+void tell_faults(const Options& o, const Predictions& p, int64_t files) {
+  if (p.faults.empty()) return;
+  size_t told = 0;
+  for (const auto& [index, fault] : p.faults)
+    if (told++ < 5) console().warn(fault.message());
+  const std::string found = std::to_string(p.faults.size()) + " of " + std::to_string(files) +
+                            " images cannot be read and have no prediction";
+  if (o.on_bad_image == "skip") return console().warn(found);
+  const Fault& first = p.faults.begin()->second;
+  const bool all_files = std::all_of(p.faults.begin(), p.faults.end(), [](const auto& entry) {
+    return entry.second.id.starts_with("file.") || entry.second.id == "paths";
+  });
+  // With --json standard output holds the list already, errors included.
+  if (o.json && (o.output.empty() || o.output == "-"))
+    throw StopRequested(found, static_cast<int>(all_files ? ExitCode::file : ExitCode::data));
+  const Fault summary{first.id,
+                      "",
+                      "",
+                      found,
+                      "",
+                      "all others were predicted; --csv and --json list every one, --on-bad-image "
+                      "skip accepts this"};
+  if (all_files) throw FileError(summary);
+  throw DataError(summary);
 }
 
 void run(Options& o) {
@@ -108,17 +162,20 @@ void run(Options& o) {
   const Dataset dataset = unlabelled(o.paths);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < dataset.size(); ++i) indices.push_back(i);
-  const Predictions p = predict(*trained.model, dataset, indices, inference_loader(trained), false,
-                                counting("images"));
+  LoaderOptions loader = inference_loader(trained);
+  loader.collect_faults = true;
+  const Predictions p =
+      predict(*trained.model, dataset, indices, loader, false, counting("images"));
   const std::string text = o.json  ? as_json(trained, dataset, p)
                            : o.csv ? as_csv(trained, dataset, p)
                                    : as_text(trained, dataset, p);
   if (o.output.empty() || o.output == "-") {
     console().out(text);
-    return;
+  } else {
+    write_file_atomically(o.output, text);
+    say_next({o.output}, "cyto embed --run " + o.run + " --data FOLDER -o embeddings.h5ad");
   }
-  write_file_atomically(o.output, text);
-  say_next({o.output}, "cyto embed --run " + o.run + " --data FOLDER -o embeddings.h5ad");
+  tell_faults(o, p, dataset.size());
 }
 
 void add_predict_command(CLI::App& app) {
@@ -132,6 +189,11 @@ void add_predict_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("path", options->paths, "Images or folders of images")->required();
   command->add_flag("--csv", options->csv, "As a table with every probability");
+  command
+      ->add_option("--on-bad-image", options->on_bad_image,
+                   "Images that cannot be read: error (exit 3 after predicting the others), skip")
+      ->check(CLI::IsMember({"error", "skip"}))
+      ->capture_default_str();
   add_common_options(*command, *options, with_output | with_device);
   run_command(*command, options, run);
 }

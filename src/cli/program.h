@@ -31,6 +31,9 @@ std::string short_help(const CLI::App& app);
 /// Text of `cyto --version`.
 std::string version_text();
 
+/// Bytes of the last allocation that the system refused, 0 if unknown.
+size_t refused_bytes();
+
 /// The error for a word or option that nothing accepts, with the nearest name that exists.
 /// @param command null for the program itself
 std::string unknown_word_message(const CLI::App& app, const CLI::App* command,

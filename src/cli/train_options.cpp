@@ -3,6 +3,8 @@
 #include <chrono>
 #include <mutex>
 
+#include "cytograd/train/stop.h"
+
 namespace cytograd::cli {
 namespace {
 
@@ -98,6 +100,7 @@ std::function<void(int64_t, int64_t)> counting(const std::string& what) {
   };
   auto state = std::make_shared<State>();
   return [what, state](int64_t done, int64_t total) {
+    throw_if_stopped("files that were written are whole");
     const std::lock_guard lock(state->mutex);
     const auto now = Clock::now();
     if (done < total && now - state->shown < std::chrono::milliseconds(100)) return;

@@ -55,11 +55,12 @@ nn::LoadReport compare(const Weights& weights, const InspectOptions& o) {
   models::ModelOptions options{.initialize = false};
   for (const auto& [name, tensor] : weights.tensors) {
     if (name.find('/') != std::string::npos) continue;
-    if (name.ends_with("fc.weight") || name.ends_with("classifier.weight"))
+    if (name.ends_with("fc.weight") || name.ends_with("classifier.weight") ||
+        name.ends_with("linear.weight"))
       options.classes = tensor.size(0);
     if (name.ends_with("embedding.weight")) options.embedding = tensor.size(0);
     if ((name.ends_with("conv1.weight") || name.ends_with("conv0.weight")) && tensor.ndim() == 4 &&
-        tensor.size(-1) == 7)
+        name.find("layer") == std::string::npos)
       options.in_channels = tensor.size(1);
   }
   const auto model = models::make_model(o.model, options);

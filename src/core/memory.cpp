@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
 
 #include "cytograd/core/error.h"
 
@@ -95,10 +96,11 @@ class CpuAllocator {
     stats_.cached = 0;
   }
   [[noreturn]] void fail(size_t bytes) const {
-    check<DeviceError>(false, "memory", "out of memory on cpu: asked for ", bytes, " bytes, ",
-                       stats_.in_use, " in use, ", stats_.cached,
-                       " cached; use a smaller batch or image size");
-    std::abort();
+    throw DeviceError({"mem.full", "", "",
+                       "memory: out of memory on cpu: asked for " + std::to_string(bytes) +
+                           " bytes, " + std::to_string(stats_.in_use) + " in use, " +
+                           std::to_string(stats_.cached) + " cached",
+                       "", "use a smaller batch or image size"});
   }
 
   std::mutex mutex_;

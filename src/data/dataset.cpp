@@ -6,6 +6,7 @@
 
 #include "cytograd/io/text.h"
 #include "data/layout.h"
+#include "data/mask_rule.h"
 
 namespace cytograd {
 
@@ -92,16 +93,6 @@ void require_choice(const char* option, const std::string& value,
                      .hint = near.empty() ? "" : "did you mean " + near + "?"});
 }
 
-void apply_mask_threshold(Dataset& dataset, const DatasetOptions& options) {
-  if (options.mask_threshold.empty()) return;
-  const int cell = options.mask_threshold[0];
-  const int nucleus = options.mask_threshold.size() > 1 ? options.mask_threshold[1] : 256;
-  check<ConfigError>(options.mask_threshold.size() <= 2 && cell >= 1 && cell <= 255 &&
-                         nucleus > cell && nucleus <= 256,
-                     "--mask-threshold", "expected one or two rising values of 1 to 255");
-  for (MaskRule& rule : dataset.mask_rules) rule = {cell, nucleus, {}, false};
-}
-
 // Classes without a sample stay, so that harmonised parts agree on one list.
 Dataset load_part(const DatasetOptions& options) {
   require_choice("--labels", options.labels, {"coarse", "fine"});
@@ -123,7 +114,8 @@ Dataset load_part(const DatasetOptions& options) {
     else
       for (std::string& d : dataset.domains) d = options.domain + "/" + d;
   }
-  apply_mask_threshold(dataset, options);
+  if (const auto rule = mask_rule_of(options))
+    for (MaskRule& mine : dataset.mask_rules) mine = *rule;
   if (dataset.samples.empty() && dataset.faults.empty())
     throw DataError({.id = "data.empty",
                      .file = options.path,

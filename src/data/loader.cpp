@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -199,18 +200,32 @@ struct Loader::State {
       const int64_t i = slot->claimed++;
       lock.unlock();
       std::exception_ptr error;
+      std::optional<Fault> fault;
       try {
         load(*slot, i);
+      } catch (const IoError& e) {
+        if (options.collect_faults)
+          fault = e.fault();
+        else
+          error = std::current_exception();
       } catch (...) {
         error = std::current_exception();
       }
       lock.lock();
+      if (fault) blank(*slot, i, *std::move(fault));
       if (error && (slot->failed_at < 0 || i < slot->failed_at)) {
         slot->failed_at = i;
         slot->error = error;
       }
       if (++slot->done == slot->batch.size()) finished.notify_all();
     }
+  }
+
+  // With the lock held: nothing of a sample that could not be read remains.
+  void blank(Slot& slot, int64_t i, Fault fault) {
+    const int64_t values = options.preprocess.size * options.preprocess.size * 3;
+    std::fill_n(slot.batch.images.data<float>() + i * values, values, 0.0f);
+    slot.batch.faults.emplace(i, std::move(fault));
   }
 
   void load(Slot& slot, int64_t i) {

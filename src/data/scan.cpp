@@ -79,6 +79,12 @@ std::string list_values(const std::vector<int64_t>& histogram, const std::vector
   return text;
 }
 
+std::string list_declared(const std::vector<int>& values) {
+  std::string text;
+  for (const int v : values) text += (text.empty() ? "" : ", ") + std::to_string(v);
+  return text;
+}
+
 MaskReport scan_mask(const Sample& sample, const MaskRule& rule, const FileReport& image,
                      const ImageOptions& options) {
   MaskReport report;
@@ -93,23 +99,33 @@ MaskReport scan_mask(const Sample& sample, const MaskRule& rule, const FileRepor
       return report;
     }
     std::vector<int64_t> histogram(256);
+    int64_t coloured = 0;
     for (int64_t i = 0; i < mask.height * mask.width; ++i) {
       const uint8_t* p = mask.pixels.data() + i * mask.channels;
       int grey = p[0];
-      if (mask.channels == 3) grey = (p[0] + p[1] + p[2] + 1) / 3;
+      if (mask.channels == 3) {
+        grey = (p[0] + p[1] + p[2] + 1) / 3;
+        coloured += p[0] != p[1] || p[1] != p[2];
+      }
       ++histogram[static_cast<size_t>(grey)];
     }
     int64_t foreground = 0, declared = 0, total = mask.height * mask.width;
-    for (int v = std::max(rule.cell_from, 0); v < 256; ++v)
-      foreground += histogram[static_cast<size_t>(v)];
+    for (int v = 0; v < 256; ++v)
+      if (mask_part(rule, v) != MaskPart::background)
+        foreground += histogram[static_cast<size_t>(v)];
     for (const int v : rule.values) declared += histogram[static_cast<size_t>(v)];
     report.empty = foreground == 0;
-    if (rule.values.empty() || declared == total) return report;
-    if (rule.tolerate_stray)
+    if (rule.values.empty() || (declared == total && coloured == 0)) return report;
+    if (rule.tolerate_stray) {
       report.stray = total - declared;
-    else
-      report.faults.push_back({"mask.values", sample.mask, "", list_values(histogram, rule.values),
-                               "only the declared values", "pass --mask-threshold CELL [NUCLEUS]"});
+      return report;
+    }
+    std::string found = list_values(histogram, rule.values);
+    if (coloured > 0)
+      found += (found.empty() ? "" : "; ") + std::to_string(coloured) + " coloured pixels";
+    report.faults.push_back({"mask.values", sample.mask, "", found,
+                             "only the values " + list_declared(rule.values),
+                             "pass --mask-threshold CELL[,NUCLEUS] or --mask-map VALUE=PART,..."});
   } catch (const IoError& e) {
     report.faults.push_back(e.fault());
   }

@@ -6,6 +6,7 @@
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/image.h"
+#include "cytograd/io/label_image.h"
 
 /// @file
 /// One decoder per format, and what they share. A decoder returns pixels as stored (1 grey, 2 grey
@@ -32,6 +33,7 @@ ImageInfo probe_simple(const ImageSource& source, ImageFormat format);
 Decoded decode_jpeg(const ImageSource& source);
 Decoded decode_png(const ImageSource& source);
 Decoded decode_tiff(const ImageSource& source);
+LabelImage decode_tiff_labels(const ImageSource& source);
 Decoded decode_simple(const ImageSource& source, ImageFormat format);
 
 [[noreturn]] void throw_truncated(const ImageSource& source, const char* format, size_t byte);

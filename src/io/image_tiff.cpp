@@ -70,6 +70,9 @@ struct Layout {
   bool tiled = false;
 };
 
+// What is read: colours, or numbers of up to 32 bits.
+enum class Use { pixels, labels };
+
 [[noreturn]] void fail(const ImageSource& source, const TiffFile& file) {
   if (file.past_end) throw_truncated(source, "TIFF", source.bytes.size());
   throw_corrupt(source, "",
@@ -95,8 +98,19 @@ void open(TiffFile& file, const ImageSource& source) {
 }
 
 // Refuses what cannot be converted without guessing.
-void check_form(const ImageSource& source, const Layout& t, uint16_t sample_format) {
+void check_form(const ImageSource& source, const Layout& t, uint16_t sample_format, Use use) {
   const int bits = t.info.bits;
+  if (use == Use::labels) {
+    const bool index = t.photometric == PHOTOMETRIC_MINISBLACK ||
+                       (t.photometric == PHOTOMETRIC_PALETTE && bits == 8);
+    if (!index || t.samples != 1 || sample_format != SAMPLEFORMAT_UINT ||
+        (bits != 8 && bits != 16 && bits != 32))
+      throw_form(
+          source,
+          "TIFF of " + std::to_string(t.samples) + " samples of " + std::to_string(bits) + " bits",
+          "one unsigned number of 8, 16 or 32 bits per pixel");
+    return;
+  }
   const bool grey =
       t.photometric == PHOTOMETRIC_MINISBLACK || t.photometric == PHOTOMETRIC_MINISWHITE;
   const bool color = t.photometric == PHOTOMETRIC_RGB || t.photometric == PHOTOMETRIC_YCBCR;
@@ -114,7 +128,7 @@ void check_form(const ImageSource& source, const Layout& t, uint16_t sample_form
                "1 or 2 grey, 3 or 4 colour samples");
 }
 
-Layout header(TiffFile& file, const ImageSource& source) {
+Layout header(TiffFile& file, const ImageSource& source, Use use = Use::pixels) {
   TIFF* tiff = file.tiff;
   uint32_t width = 0, height = 0, rows = 0;
   uint16_t bits = 1, sample_format = SAMPLEFORMAT_UINT, compression = COMPRESSION_NONE,
@@ -138,7 +152,7 @@ Layout header(TiffFile& file, const ImageSource& source) {
             bits,
             t.photometric == PHOTOMETRIC_PALETTE,
             orientation >= 1 && orientation <= 8 ? orientation : 1};
-  check_form(source, t, sample_format);
+  check_form(source, t, sample_format, use);
   if (t.photometric == PHOTOMETRIC_YCBCR) {
     if (compression != COMPRESSION_JPEG || t.planar != PLANARCONFIG_CONTIG)
       throw_form(source, "TIFF of YCbCr without JPEG compression", "RGB");
@@ -155,6 +169,25 @@ Layout header(TiffFile& file, const ImageSource& source) {
   }
   if (t.chunk_width == 0 || t.chunk_height == 0) throw_corrupt(source, "", "TIFF strip of no rows");
   return t;
+}
+
+// One decoded strip or tile of labels into its place; libtiff has set the byte order.
+void place_labels(const Layout& t, const uint8_t* chunk, int64_t y0, int64_t x0, LabelImage& out) {
+  const int64_t bytes = t.info.bits / 8;
+  const int64_t rows = std::min<int64_t>(t.chunk_height, out.height - y0);
+  const int64_t columns = std::min<int64_t>(t.chunk_width, out.width - x0);
+  for (int64_t y = 0; y < rows; ++y)
+    for (int64_t x = 0; x < columns; ++x) {
+      const uint8_t* from = chunk + (y * t.chunk_width + x) * bytes;
+      uint32_t& label = out.labels[static_cast<size_t>((y0 + y) * out.width + x0 + x)];
+      if (bytes == 1) label = *from;
+      if (bytes == 4) std::memcpy(&label, from, 4);
+      if (bytes == 2) {
+        uint16_t half;
+        std::memcpy(&half, from, 2);
+        label = half;
+      }
+    }
 }
 
 // One decoded strip or tile into its place. `first` is the sample it begins with, `step` how many
@@ -189,7 +222,9 @@ void check_chunks(const ImageSource& source, const Layout& t, uint64_t chunks, u
   if (bytes == 0 || bytes > largest) throw_unjustified(source, t.chunk_height, t.chunk_width);
 }
 
-Image read_chunks(TiffFile& file, const ImageSource& source, const Layout& t) {
+// Calls put(chunk, y0, x0, plane) for every strip or tile.
+template <class Put>
+void read_chunks(TiffFile& file, const ImageSource& source, const Layout& t, Put put) {
   TIFF* tiff = file.tiff;
   const uint32_t chunks = t.tiled ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
   const auto chunk_bytes = static_cast<uint64_t>(
@@ -204,7 +239,6 @@ Image read_chunks(TiffFile& file, const ImageSource& source, const Layout& t) {
       chunk_bytes < row_bytes * t.chunk_height)
     throw_corrupt(source, "", "TIFF strips or tiles do not add up to the image");
   std::vector<uint8_t> chunk(chunk_bytes);
-  Image out;
   for (uint32_t k = 0; k < chunks; ++k) {
     const auto size = static_cast<tmsize_t>(chunk_bytes);
     const tmsize_t n = t.tiled ? TIFFReadEncodedTile(tiff, k, chunk.data(), size)
@@ -216,10 +250,19 @@ Image read_chunks(TiffFile& file, const ImageSource& source, const Layout& t) {
     // Some decoders return fewer bytes instead of an error; the last strip is rightly short.
     if (n < 0 || static_cast<uint64_t>(n) < row_bytes * static_cast<uint64_t>(rows))
       fail(source, file);
-    if (k == 0) out = Image(t.info.height, t.info.width, t.samples);  // once the data proved real
-    place(t, chunk.data(), y0, x0, static_cast<int>(k / (across * down)), step, out);
+    put(chunk.data(), y0, x0, static_cast<int>(k / (across * down)));
   }
   if (!file.error.empty()) fail(source, file);
+}
+
+Image read_pixels(TiffFile& file, const ImageSource& source, const Layout& t) {
+  const int step = t.planar == PLANARCONFIG_SEPARATE && t.samples > 1 ? 1 : t.samples;
+  Image out;
+  read_chunks(file, source, t, [&](const uint8_t* chunk, int64_t y0, int64_t x0, int plane) {
+    // Allocated once the data proved real.
+    if (out.pixels.empty()) out = Image(t.info.height, t.info.width, t.samples);
+    place(t, chunk, y0, x0, plane, step, out);
+  });
   return out;
 }
 
@@ -249,12 +292,24 @@ Decoded decode_tiff(const ImageSource& source) {
   TiffFile file;
   open(file, source);
   const Layout t = header(file, source);
-  Image image = read_chunks(file, source, t);
+  Image image = read_pixels(file, source, t);
   if (t.photometric == PHOTOMETRIC_MINISWHITE)
     for (size_t i = 0; i < image.pixels.size(); i += static_cast<size_t>(image.channels))
       image.pixels[i] = static_cast<uint8_t>(255 - image.pixels[i]);
   if (t.info.palette) image = expand_palette(file, source, image);
   return {std::move(image), t.info.orientation};
+}
+
+LabelImage decode_tiff_labels(const ImageSource& source) {
+  TiffFile file;
+  open(file, source);
+  const Layout t = header(file, source, Use::labels);
+  LabelImage out;
+  read_chunks(file, source, t, [&](const uint8_t* chunk, int64_t y0, int64_t x0, int) {
+    if (out.labels.empty()) out = LabelImage(t.info.height, t.info.width);
+    place_labels(t, chunk, y0, x0, out);
+  });
+  return out;
 }
 
 }  // namespace cytograd::io

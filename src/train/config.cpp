@@ -91,9 +91,10 @@ struct Setter {
   }
   void operator()(std::vector<std::string> TrainConfig::*m) const {
     (config.*m).clear();
+    if (text.empty() && !field.is_path) return;
     for (const std::string& item : split_lines(text)) {
-      if (item.empty()) fail(source, field, "empty", "a path");
-      (config.*m).push_back(absolute_path(item));
+      if (item.empty()) fail(source, field, "empty", field.is_path ? "a path" : "text");
+      (config.*m).push_back(field.is_path ? absolute_path(item) : item);
     }
   }
 };

@@ -38,6 +38,10 @@ void add_data_fields(std::vector<ConfigField>& f) {
   f.push_back(other("data.harmonise", "--harmonise", "Common classes: 5, 11, 13 or a CSV map",
                     &C::harmonise));
   f.push_back(other("data.strict", "--strict", "Doubtful boxes and labels are errors", &C::strict));
+  f.push_back(other("data.mask_threshold", "--mask-threshold",
+                    "Smallest mask value of the cell[,of the nucleus]", &C::mask_threshold));
+  f.push_back(other("data.mask_map", "--mask-map",
+                    "What mask values mean: 1=cell,2=nucleus,0=background", &C::mask_map));
   f.push_back(choice("data.on_bad_image", "--on-bad-image", "An image that cannot be read",
                      &C::on_bad_image, {"error", "skip"}));
   f.push_back(number("data.max_bad", "--max-bad", "Share of bad images that skip allows",
@@ -61,7 +65,8 @@ void add_split_fields(std::vector<ConfigField>& f) {
 }
 
 void add_model_fields(std::vector<ConfigField>& f) {
-  f.push_back(other("model.name", "--model", "resnet18 .. resnet101, densenet121 ..", &C::model));
+  f.push_back(other("model.name", "--model",
+                    "resnet18 .. resnet101, densenet121 .., resnet20 (small images)", &C::model));
   f.push_back(number("model.embedding", "--embedding",
                      "Length of the embedding before the classifier; 0: none of its own",
                      &C::embedding, 0, 65536));
@@ -70,6 +75,9 @@ void add_model_fields(std::vector<ConfigField>& f) {
                     &C::recompute));
   f.push_back(
       other("model.weights", "--weights", "Start from this weight file", &C::weights, true));
+  f.push_back(other("model.allow_missing", "--allow-missing",
+                    "Tensors that the weight file may lack; * stands for any text",
+                    &C::allow_missing));
   f.push_back(number("input.image_size", "--image-size", "Side of the network's input, pixels",
                      &C::image_size, 8, 4096));
   f.push_back(choice("input.fit", "--fit", "How a rectangle becomes a square", &C::fit,

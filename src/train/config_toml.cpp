@@ -143,7 +143,8 @@ class Reader {
                         const toml::node& node) {
     if (node.is_string()) return from_toml_text(node.as_string()->get());
     const toml::array* array = node.as_array();
-    if (!array || array->empty()) fail(at, field.key + " is " + kind(node), "a list of text", "");
+    if (!array || (array->empty() && field.is_path))
+      fail(at, field.key + " is " + kind(node), "a list of text", "");
     std::string out;
     for (const toml::node& item : *array) {
       if (!item.is_string())

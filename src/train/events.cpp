@@ -3,21 +3,24 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
+#include <filesystem>
+#include <optional>
 
 #include "cytograd/core/error.h"
+#include "cytograd/io/file.h"
+#include "io/system.h"
 
 namespace cytograd {
 namespace {
 
-[[noreturn]] void fail(const std::string& path, int error) {
-  throw FileError(Fault{error == ENOSPC ? "disk.full" : "file.io", path, "",
-                        std::string("cannot write: ") + std::strerror(error), "", ""});
-}
+using namespace io;
+
+constexpr const char* name_prefix = "events.out.tfevents.";
 
 double now() {
   using namespace std::chrono;
@@ -51,6 +54,51 @@ std::string event(int64_t step, int field, const std::string& content) {
 
 uint32_t masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
 
+uint64_t get_fixed(std::string_view bytes, size_t at, int count) {
+  uint64_t value = 0;
+  for (int i = 0; i < count; ++i)
+    value |= uint64_t{static_cast<uint8_t>(bytes[at + static_cast<size_t>(i)])} << (8 * i);
+  return value;
+}
+
+// The message of the whole record that begins at `at`; nothing for a torn or damaged one.
+std::optional<std::string_view> message_at(std::string_view bytes, size_t at) {
+  if (bytes.size() - at < 12) return {};
+  const uint64_t length = get_fixed(bytes, at, 8);
+  if (get_fixed(bytes, at + 8, 4) != masked(crc32c(std::string(bytes.substr(at, 8)))) ||
+      length > bytes.size() - at - 12 || bytes.size() - at - 12 - length < 4)
+    return {};
+  const std::string_view message = bytes.substr(at + 12, length);
+  if (get_fixed(bytes, at + 12 + length, 4) != masked(crc32c(std::string(message)))) return {};
+  return message;
+}
+
+// The step of an Event as `event` lays it out, 0 for anything else.
+int64_t step_of(std::string_view message) {
+  constexpr size_t time_bytes = 9;
+  if (message.size() <= time_bytes || message[time_bytes] != (2 << 3 | 0)) return 0;
+  uint64_t value = 0;
+  int shift = 0;
+  for (size_t i = time_bytes + 1; i < message.size() && shift < 64; ++i, shift += 7) {
+    value |= uint64_t{static_cast<uint8_t>(message[i]) & 0x7fu} << shift;
+    if (!(message[i] & 0x80)) break;
+  }
+  return static_cast<int64_t>(value);
+}
+
+// Whole records up to `last_step`.
+std::string kept_records(std::string_view bytes, int64_t last_step) {
+  std::string out;
+  for (size_t at = 0; at < bytes.size();) {
+    const auto message = message_at(bytes, at);
+    if (!message) break;
+    const size_t size = message->size() + 16;
+    if (step_of(*message) <= last_step) out += bytes.substr(at, size);
+    at += size;
+  }
+  return out;
+}
+
 }  // namespace
 
 uint32_t crc32c(const std::string& bytes) {
@@ -68,15 +116,27 @@ uint32_t crc32c(const std::string& bytes) {
   return ~crc;
 }
 
+void drop_events_after(const std::string& folder, int64_t last_step) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (entry.path().filename().string().starts_with(name_prefix))
+      paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    const std::string bytes = read_file(path), kept = kept_records(bytes, last_step);
+    if (kept.size() != bytes.size()) write_file_atomically(path, kept);
+  }
+}
+
 EventWriter::EventWriter(const std::string& folder) {
   const auto seconds = static_cast<int64_t>(now());
   for (int k = 0; k < 10000 && fd_ < 0; ++k) {
-    path_ =
-        folder + "/events.out.tfevents." + std::to_string(seconds) + ".cyto." + std::to_string(k);
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0644);
-    if (fd_ < 0 && errno != EEXIST) fail(path_, errno);
+    path_ = folder + "/" + name_prefix + std::to_string(seconds) + ".cyto." + std::to_string(k);
+    fd_ = sys::open(path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0666);
+    if (fd_ < 0 && errno != EEXIST) throw_file_error(path_, "create", errno);
   }
-  if (fd_ < 0) fail(path_, EEXIST);
+  if (fd_ < 0) throw_file_error(path_, "create", EEXIST);
   record(event(0, 3, "brain.Event:2"));
 }
 
@@ -104,8 +164,8 @@ void EventWriter::record(const std::string& message) {
   put_fixed(out, masked(crc32c(length)), 4);
   out += message;
   put_fixed(out, masked(crc32c(message)), 4);
-  const ssize_t n = ::write(fd_, out.data(), out.size());
-  if (n != static_cast<ssize_t>(out.size())) fail(path_, n < 0 ? errno : ENOSPC);
+  if (const int error = write_all(fd_, out.data(), out.size()); error != 0)
+    throw_file_error(path_, "write", error, out.size());
 }
 
 }  // namespace cytograd

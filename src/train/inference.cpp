@@ -88,6 +88,11 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
     const std::vector<float> values = logits.to_vector<float>();
     require_finite(values, dataset, batch, out.classes);
     for (size_t i = 0; i < batch.indices.size(); ++i) {
+      const auto fault = batch.faults.find(static_cast<int64_t>(i));
+      if (fault != batch.faults.end()) {
+        out.faults.emplace(batch.indices[i], fault->second);
+        continue;
+      }
       std::vector<double> row(static_cast<size_t>(out.classes));
       softmax_row(values.data() + i * row.size(), out.classes, row.data());
       out.indices.push_back(batch.indices[i]);
@@ -97,9 +102,13 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
     }
     if (keep_embeddings) {
       const std::vector<float> e = embeddings.to_vector<float>();
-      out.embeddings.insert(out.embeddings.end(), e.begin(), e.end());
+      for (int64_t i = 0; i < batch.size(); ++i)
+        if (!batch.faults.contains(i))
+          out.embeddings.insert(out.embeddings.end(), e.begin() + i * out.width,
+                                e.begin() + (i + 1) * out.width);
     }
-    if (progress) progress(static_cast<int64_t>(out.indices.size()), loader.samples());
+    if (progress)
+      progress(static_cast<int64_t>(out.indices.size() + out.faults.size()), loader.samples());
   }
   return out;
 }

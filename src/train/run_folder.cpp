@@ -57,9 +57,14 @@ void remove_results(const std::string& path) {
   fs::remove(fs::path(path) / "config.toml");
 }
 
+// A start that was killed at its first moments leaves a lock and empty folders.
 bool is_empty_of_results(const std::string& path) {
-  for (const auto& entry : fs::directory_iterator(path))
-    if (entry.path().filename() != "run.lock") return false;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = name == "checkpoints" || name == "report";
+    if (name != "run.lock" && !(ours && fs::is_empty(entry.path(), error) && !error)) return false;
+  }
   return true;
 }
 
@@ -90,6 +95,7 @@ RunFolder RunFolder::create(const std::string& path, bool force) {
   fs::create_directories(out.path_, error);
   if (error) rethrow(out.path_, error);
   out.lock_ = std::make_unique<RunLock>(out.file("run.lock"));
+  remove_stale_temporaries(out.path_);
   if (!is_empty_of_results(out.path_)) {
     if (!is_ours(out.path_))
       throw run_error("run.foreign", out.path_, "holds files, and no config.toml of cyto train",
@@ -176,8 +182,9 @@ std::string CheckpointStore::resolve(const std::string& name) const {
 
 void CheckpointStore::publish(int64_t step, bool best) const {
   const std::string name = fs::path(path_of(step)).filename().string();
-  swap_symlink(folder_ + "/last", name);
+  // `best` first: a kill between the two is followed by the same epoch again, with the same file.
   if (best) swap_symlink(folder_ + "/best", name);
+  swap_symlink(folder_ + "/last", name);
   std::vector<int64_t> all = steps();
   const auto best_step = target("best");
   // A file above `step` is of a run that was since resumed from an earlier checkpoint.

@@ -16,6 +16,8 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
   out.multi_label = config.multi_label;
   out.objects = config.objects;
   out.harmonise = config.harmonise;
+  out.mask_threshold = config.mask_threshold;
+  out.mask_map = config.mask_map;
   out.strict = config.strict;
   return out;
 }

@@ -110,20 +110,21 @@ nn::NamedTensors Trainer::trained_parameters() const {
 }
 
 std::vector<std::string> Trainer::load_weights(const std::string& path) {
+  // A classifier for other classes and an embedding of another length start anew.
+  const auto head = [](std::string name) {
+    if (name.starts_with("module.")) name.erase(0, 7);
+    return name.starts_with("fc.") || name.starts_with("classifier.") ||
+           name.starts_with("linear.") || name.starts_with("embedding.");
+  };
   nn::NamedTensors state;
   const Weights weights = cytograd::load_weights(path);
   for (const auto& [name, tensor] : weights.tensors)
     if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
   const auto model_state = nn::to_torch_layout(model_->state_dict());
   std::vector<std::string> notes;
-  // A classifier for other classes and an embedding of another length start anew.
-  const auto head = [](const std::string& name) {
-    return name.starts_with("fc.") || name.starts_with("classifier.") ||
-           name.starts_with("embedding.");
-  };
   nn::NamedTensors fitting;
   for (auto& [name, tensor] : state) {
-    const std::string& wanted = name;
+    const std::string wanted = name.starts_with("module.") ? name.substr(7) : name;
     const auto mine = std::find_if(model_state.begin(), model_state.end(),
                                    [&wanted](const auto& entry) { return entry.first == wanted; });
     const bool absent = mine == model_state.end();
@@ -135,10 +136,15 @@ std::vector<std::string> Trainer::load_weights(const std::string& path) {
   }
   nn::LoadOptions options;
   options.file = path;
-  options.allow_missing = {"fc.*", "classifier.*", "embedding.*"};
+  options.allow_missing = {"fc.*", "classifier.*", "linear.*", "embedding.*"};
+  options.allow_missing.insert(options.allow_missing.end(), config_.allow_missing.begin(),
+                               config_.allow_missing.end());
   const nn::LoadReport report =
       nn::load_state_dict(*model_, nn::from_torch_layout(fitting), options);
   for (const auto& [from, to] : report.renamed) notes.push_back(from + " was read as " + to);
+  for (const std::string& name : report.missing)
+    if (nn::detail::matches_any(config_.allow_missing, name))
+      notes.push_back(name + " is not in the file and starts from random values");
   if (ema_) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
   return notes;
 }
@@ -244,6 +250,8 @@ void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
   csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
                                    progress_.epoch > 0 ? progress_.epoch + 1 : 0);
   jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);
+  // The last epoch that was logged ended where the current one began.
+  drop_events_after(folder.path(), progress_.step - progress_.batch);
   events_ = std::make_unique<EventWriter>(folder.path());
   // A run can be resumed from its first moment on.
   if (progress_.step == 0 && progress_.batch == 0) save(false);

@@ -1,56 +1,18 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "cytograd/core/random.h"
 #include "cytograd/io/file.h"
-#include "support/program.h"
-#include "support/temp_folder.h"
+#include "io/python_agrees.h"
+#include "lab.h"
 
 using namespace cytograd;
 using test::cyto;
+using test::Lab;
+using test::Words;
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-namespace {
-
-// Images and a command line for a run of a second or two.
-class Lab {
- public:
-  Lab() : data(folder / "data") { test::write_discs(data, {"large", "small", "tiny"}, 12); }
-  Words train(const std::string& run, const Words& more = {}) const {
-    Words out = {"train", "--data",    data,  "--output", folder / run, "--image-size",
-                 "16",    "--epochs",  "4",   "--batch",  "8",          "--ema",
-                 "0.9",   "--augment", "full"};
-    out.insert(out.end(), more.begin(), more.end());
-    return out;
-  }
-  std::string last(const std::string& run) const {
-    return read_file(folder / (run + "/checkpoints/last"));
-  }
-  std::string file(const std::string& run, const std::string& name) const {
-    return read_file(folder / (run + "/" + name));
-  }
-  TempFolder folder;
-  std::string data;
-};
-
-void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
-
-// Until the run has at least one finished epoch, or has ended.
-void wait_for_epoch(const std::string& run) {
-  std::error_code error;
-  for (int i = 0; i < 2000; ++i) {
-    if (fs::file_size(run + "/metrics.jsonl", error) > 0 && !error) return;
-    pause(0.005);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("train, eval, predict, embed and report") {
   const Lab lab;
@@ -85,7 +47,7 @@ TEST_CASE("train, eval, predict, embed and report") {
   CHECK(sum == doctest::Approx(1));
 
   CHECK(
-      cyto({"weights", "inspect", lab.folder / "a/checkpoints/best", "--model", "resnet18"}).exit ==
+      cyto({"weights", "inspect", lab.folder / "a/checkpoints/best", "--model", "resnet20"}).exit ==
       0);
   const std::string scores_file = lab.folder / "scores.json";
   CHECK(cyto({"eval", "--run", lab.folder / "a", "-o", scores_file}).exit == 0);
@@ -93,8 +55,25 @@ TEST_CASE("train, eval, predict, embed and report") {
   CHECK(cyto({"eval", "--run", lab.folder / "a", "-o", scores_file, "--force"}).exit == 0);
   CHECK(cyto({"embed", "--run", lab.folder / "a"}).exit == 0);
   CHECK(cyto({"embed", "--run", lab.folder / "a"}).exit == 4);
-  CHECK(fs::exists(lab.folder / "a/embeddings.h5ad"));
-  CHECK(lab.file("a", "embeddings.csv").find(",e511") != std::string::npos);
+  CHECK(python_agrees(lab.folder / "a/embeddings.h5ad", R"(
+import sys, csv, os, warnings
+warnings.simplefilter("error")
+import anndata, numpy as np
+a = anndata.read_h5ad(sys.argv[1])
+rows = list(csv.DictReader(open(os.path.splitext(sys.argv[1])[0] + ".csv", newline="")))
+assert a.shape == (36, 0) and a.obsm["X_cyto_embedding"].shape == (36, 64)
+assert list(a.obs_names) == [r["sample"] for r in rows]
+e = np.array([[float(r["e%d" % k]) for k in range(64)] for r in rows], dtype=np.float32)
+assert (a.obsm["X_cyto_embedding"] == e).all()
+p = a.obsm["X_cyto_probabilities"]
+assert np.allclose(p.sum(1), 1, atol=1e-6)
+names = list(a.obs["class"].cat.categories)
+assert names == ["large", "small", "tiny"]
+assert list(a.obs.cyto_class) == [names[k] for k in p.argmax(1)] == [r["predicted"] for r in rows]
+assert list(a.obs["class"]) == [r["class"] for r in rows] and set(a.obs.domain) == {"data"}
+assert a.uns["cyto_model"] == "resnet20"
+)"));
+  CHECK(lab.file("a", "embeddings.csv").find(",e63") != std::string::npos);
   const std::string page = lab.file("a", "report/index.html");
   CHECK(page.find("http") == std::string::npos);  // self-contained
   CHECK(page.find("<script") == std::string::npos);
@@ -141,53 +120,10 @@ TEST_CASE("threads and locale: the same bytes") {
   CHECK(lab.last("a") == lab.last("c"));
 }
 
-TEST_CASE("kill9: a resumed run ends with the same bytes") {
-  const Lab lab;
-  const auto begin = std::chrono::steady_clock::now();
-  REQUIRE(cyto(lab.train("a")).exit == 0);
-  const double whole =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  Rng rng(static_cast<uint64_t>(getpid()), "kill9");
-  for (int round = 0; round < 8; ++round) {
-    fs::remove_all(lab.folder / "b");
-    test::Program victim(lab.train("b"), lab.folder.path().string());
-    const double at = rng.uniform(0.05, 1.0) * whole;
-    CAPTURE(at);
-    pause(at);
-    victim.send(SIGKILL);
-    victim.wait();
-    const auto resumed = fs::exists(lab.folder / "b/config.toml")
-                             ? cyto({"train", "--resume", lab.folder / "b"})
-                             : cyto(lab.train("b"));
-    REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
-    CHECK(lab.last("a") == lab.last("b"));
-    CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
-    CHECK(lab.file("a", "metrics.jsonl") == lab.file("b", "metrics.jsonl"));
-  }
-}
-
-TEST_CASE("signal: a step is finished, a checkpoint written, and the run goes on") {
-  const Lab lab;
-  REQUIRE(cyto(lab.train("a", {"--epochs", "12"})).exit == 0);
-  for (const int signal : {SIGINT, SIGTERM}) {
-    test::Program run(lab.train("b", {"--epochs", "12", "--force"}), lab.folder.path().string());
-    wait_for_epoch(lab.folder / "b");
-    run.send(signal);
-    const auto stopped = run.wait();
-    CHECK(stopped.exit == 128 + signal);
-    CHECK(stopped.err.find("--resume") != std::string::npos);
-    const auto resumed = cyto({"train", "--resume", lab.folder / "b"});
-    REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
-    CHECK(lab.last("a") == lab.last("b"));
-    CHECK(lab.file("a", "metrics.csv") == lab.file("b", "metrics.csv"));
-    fs::remove_all(lab.folder / "b");
-  }
-}
-
 TEST_CASE("lock: one process per run folder") {
   const Lab lab;
   test::Program first(lab.train("a", {"--epochs", "40"}), lab.folder.path().string());
-  wait_for_epoch(lab.folder / "a");
+  test::wait_for_epoch(lab.folder / "a");
   for (const Words& words :
        {lab.train("a", {"--force"}), Words{"train", "--resume", lab.folder / "a"}}) {
     const auto second = cyto(words);

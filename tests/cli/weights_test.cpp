@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cytograd/io/weights.h"
-#include "support/temp_folder.h"
+#include "lab.h"
 
 using namespace cytograd;
 
@@ -56,4 +56,30 @@ TEST_CASE("cyto weights inspects and converts") {
   // The tensors of another model.
   CHECK(cyto("weights inspect " + from + " --model resnet18").exit == 3);
   CHECK(cyto("weights inspect " + from + " --model nothing").exit == 2);
+}
+
+TEST_CASE("pt.keys: --allow-missing names what a weight file may lack") {
+  const test::Lab lab;
+  const std::string file = lab.folder / "start.safetensors";
+  REQUIRE(test::cyto(lab.train("a", {"--epochs", "1"})).exit == 0);
+  TensorMap tensors;
+  for (const auto& [name, tensor] : load_weights(lab.folder / "a/checkpoints/last").tensors)
+    if (name.find('/') == std::string::npos && !name.starts_with("layer3.2."))
+      tensors.emplace(name, tensor);
+  save_weights(file, tensors, {});
+  const test::Words words = lab.train("b", {"--epochs", "1", "--weights", file});
+  const auto strict = test::cyto(words);
+  CHECK(strict.exit == 3);
+  CHECK(strict.err.find("[pt.keys]") != std::string::npos);
+  CHECK(strict.err.find("layer3.2.conv1.weight") != std::string::npos);
+  const auto with = [&](const std::string& pattern) {
+    test::Words more = words;
+    more.insert(more.end(), {"--allow-missing", pattern});
+    return test::cyto(more);
+  };
+  CHECK(with("layer2.*").exit == 3);
+  const auto loose = with("layer3.2.*");
+  CHECK_MESSAGE(loose.exit == 0, loose.err);
+  CHECK(loose.err.find("layer3.2.conv1.weight is not in the file") != std::string::npos);
+  CHECK(test::cyto({"train", "--resume", lab.folder / "b"}).exit == 0);
 }

@@ -85,6 +85,49 @@ TEST_CASE("mask.size, mask.values, mask.empty") {
   CHECK(scan(d).faults.size() == 1);
 }
 
+TEST_CASE("mask.values: thresholds and maps resolve them") {
+  TempFolder folder;
+  for (int i = 1; i <= 3; ++i) put_image(folder, std::to_string(i) + ".png", i);
+  Image soft(8, 8, 1, 0), index(8, 8, 1, 0), colour(8, 8, 3, 0);
+  soft.pixels[1] = 77, soft.pixels[2] = 200;
+  index.pixels[1] = 1, index.pixels[2] = 2;
+  colour.pixels[0] = 255;  // one red pixel
+  write_png(folder / "m1.png", soft);
+  write_png(folder / "m2.png", index);
+  write_png(folder / "m3.png", colour);
+  put_text(folder, "set.csv", "path,label,mask\n1.png,a,m1.png\n2.png,a,m2.png\n3.png,a,m3.png\n");
+  const auto faults = [&](const std::string& threshold, const std::string& map) {
+    DatasetOptions options;
+    options.path = folder / "set.csv";
+    options.mask_threshold = threshold;
+    options.mask_map = map;
+    return scan(load_dataset(options)).faults;
+  };
+  const std::vector<Fault> plain = faults("", "");
+  REQUIRE(plain.size() == 3);
+  CHECK(plain[0].found == "77 (1 pixels), 200 (1 pixels)");
+  CHECK(plain[1].found == "1 (1 pixels), 2 (1 pixels)");
+  CHECK(plain[2].found == "85 (1 pixels); 1 coloured pixels");
+  CHECK(plain[0].hint.find("--mask-map") != std::string::npos);
+  CHECK(faults("65", "").empty());
+  CHECK(faults("65,192", "").empty());
+  const std::vector<Fault> mapped = faults("", "0=background, 1=cell, 2=nucleus");
+  REQUIRE(mapped.size() == 2);  // the index mask is right now
+  CHECK(mapped[0].file.ends_with("m1.png"));
+  CHECK(mapped[0].expected == "only the values 0, 1, 2");
+  for (const auto& [threshold, map] :
+       std::vector<std::pair<std::string, std::string>>{{"0", ""},
+                                                        {"200,100", ""},
+                                                        {"1,2,3", ""},
+                                                        {"x", ""},
+                                                        {"", "1"},
+                                                        {"", "1=cel"},
+                                                        {"", "1=cell,1=nucleus"},
+                                                        {"", "256=cell"},
+                                                        {"65", "1=cell"}})
+    CHECK_THROWS_AS(faults(threshold, map), ConfigError);
+}
+
 TEST_CASE("csv.leak: equal bytes in two splits or classes") {
   TempFolder folder;
   put_image(folder, "train/a/1.png", 1);

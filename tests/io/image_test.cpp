@@ -11,6 +11,7 @@
 #include "cytograd/io/file.h"
 #include "cytograd/io/label_image.h"
 #include "expect_fault.h"
+#include "python_agrees.h"
 #include "raw_images.h"
 #include "support/data.h"
 #include "support/temp_folder.h"
@@ -312,6 +313,38 @@ TEST_CASE("labels of up to 16 bits come back unchanged") {
         std::vector<uint32_t>{1, 0});
   expect_fault<DataError>("img.form", [] { decode_label_png(encode_png(Image(1, 1, 3)), "t"); });
   expect_fault<DataError>("img.type", [] { decode_label_png("x", "t"); });
+}
+
+TEST_CASE("labels above 16 bits become a 32-bit TIFF, never clipped") {
+  TempFolder folder;
+  LabelImage labels(7, 5);
+  for (size_t i = 0; i < labels.labels.size(); ++i)
+    labels.labels[i] = static_cast<uint32_t>(i * 1873);
+  const std::string small = write_labels(folder / "l", labels);
+  CHECK(small.ends_with("l.png"));
+  CHECK(read_labels(small) == labels);
+  labels.labels[3] = 65536;
+  labels.labels[4] = 0xFFFFFFFF;
+  const std::string wide = write_labels(folder / "l", labels);
+  CHECK(wide.ends_with("l.tif"));
+  CHECK(read_labels(wide) == labels);
+  CHECK(python_agrees(wide, R"(
+import sys
+from PIL import Image
+image = Image.open(sys.argv[1])
+assert image.size == (5, 7)
+values = [v & 0xffffffff for v in image.getdata()]
+assert values == [i * 1873 if i not in (3, 4) else (65536, 0xffffffff)[i - 3] for i in range(35)], values
+)"));
+  const std::string bytes = encode_label_tiff(labels);
+  // The last four bytes say that no page follows; libtiff does without them.
+  for (size_t size = 0; size < bytes.size() - 4; ++size)
+    CHECK_THROWS_AS(decode_label_tiff(bytes.substr(0, size), "t"), DataError);
+  // Pictures are no labels, and numbers of 32 bits are no picture.
+  expect_fault<DataError>("img.form", [&] { decode_image(bytes, "t"); });
+  expect_fault<DataError>("img.type", [] { decode_label_tiff("x", "t"); });
+  expect_fault<DataError>("img.bomb", [&] { decode_label_tiff(bytes, "t", 34); });
+  CHECK_THROWS_AS(encode_label_tiff(LabelImage()), ValueError);
 }
 
 TEST_CASE("damaged images that crash other decoders") {

@@ -3,10 +3,12 @@
 #include <cmath>
 
 #include "cytograd/core/random_scope.h"
+#include "cytograd/io/weights.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/ops/cross_entropy.h"
 #include "cytograd/optim/sgd.h"
+#include "support/data.h"
 
 using namespace cytograd;
 using models::make_model;
@@ -26,7 +28,7 @@ TEST_CASE("parameter counts are torchvision's") {
   const std::pair<const char*, int64_t> counts[] = {
       {"resnet18", 11'689'512},    {"resnet34", 21'797'672},   {"resnet50", 25'557'032},
       {"resnet101", 44'549'160},   {"densenet121", 7'978'856}, {"densenet169", 14'149'480},
-      {"densenet201", 20'013'928},
+      {"densenet201", 20'013'928}, {"resnet20", 334'072},
   };
   CHECK(std::size(counts) == models::model_names().size());
   for (const auto& row : counts) {
@@ -34,6 +36,23 @@ TEST_CASE("parameter counts are torchvision's") {
     CHECK(make_model(row.first, {.initialize = false})->parameter_count() == row.second);
   }
   CHECK_THROWS_AS(make_model("resnet17"), ValueError);
+}
+
+TEST_CASE("the published ResNet-20 weights load") {
+  const auto model = make_model("resnet20", {.classes = 10, .initialize = false});
+  CHECK(model->parameter_count() == 269'722);
+  const auto data = shared_data();
+  if (!data) {
+    MESSAGE("skipped: no shared data");
+    return;
+  }
+  const nn::LoadReport report =
+      load_weights_into(*model, (*data / "pretrained_cifar10/resnet20-12fca82f.th").string());
+  CHECK(report.renamed.size() == 97);  // all stand under "module."
+  model->eval();
+  const NoGrad no_grad;
+  const Tensor logits = model->forward(random_images(2, 32, 3));
+  for (const float value : logits.to_vector<float>()) CHECK(std::isfinite(value));
 }
 
 TEST_CASE("any number of channels and classes; embedding before the classifier") {

@@ -15,7 +15,8 @@
 namespace cytograd::test {
 
 Program::Program(std::vector<std::string> arguments, const std::string& folder,
-                 const std::vector<std::string>& environment, const std::string& stdout_path)
+                 const std::vector<std::string>& environment, const std::string& stdout_path,
+                 const std::function<void()>& in_child)
     : out_(stdout_path.empty() ? folder + "/stdout" : stdout_path), err_(folder + "/stderr") {
   std::string program = std::string(CYTOGRAD_BINARY_DIR) + "/cyto";
   std::vector<char*> argv = {program.data()};
@@ -30,6 +31,7 @@ Program::Program(std::vector<std::string> arguments, const std::string& folder,
   dup2(out, 1);
   dup2(err, 2);
   for (std::string& v : variables) putenv(v.data());
+  if (in_child) in_child();
   execv(program.c_str(), argv.data());
   _exit(126);
 }
@@ -47,9 +49,10 @@ ProgramResult Program::wait() {
 }
 
 ProgramResult cyto(const std::vector<std::string>& arguments,
-                   const std::vector<std::string>& environment, const std::string& stdout_path) {
+                   const std::vector<std::string>& environment, const std::string& stdout_path,
+                   const std::function<void()>& in_child) {
   const TempFolder folder;
-  return Program(arguments, folder.path().string(), environment, stdout_path).wait();
+  return Program(arguments, folder.path().string(), environment, stdout_path, in_child).wait();
 }
 
 void write_discs(const std::string& folder, const std::vector<std::string>& classes, int per_class,

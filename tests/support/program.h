@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,10 @@ struct ProgramResult {
 class Program {
  public:
   /// @param environment "NAME=value" set in addition
+  /// @param in_child called in the new process before the program starts (limits, descriptors)
   Program(std::vector<std::string> arguments, const std::string& folder,
-          const std::vector<std::string>& environment = {}, const std::string& stdout_path = "");
+          const std::vector<std::string>& environment = {}, const std::string& stdout_path = "",
+          const std::function<void()>& in_child = {});
   void send(int signal) const;
   ProgramResult wait();
 
@@ -32,7 +35,7 @@ class Program {
 /// Runs `cyto` to its end.
 ProgramResult cyto(const std::vector<std::string>& arguments,
                    const std::vector<std::string>& environment = {},
-                   const std::string& stdout_path = "");
+                   const std::string& stdout_path = "", const std::function<void()>& in_child = {});
 
 /// A class folder per class, `per_class` images of `side` pixels each: a disc whose colour and size
 /// tell the class, on noise.

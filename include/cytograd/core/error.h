@@ -63,6 +63,7 @@ struct ValueError : Error {
 /// No memory, no such device, or a device failed.
 struct DeviceError : Error {
   explicit DeviceError(const std::string& m) : Error(m, ExitCode::resource) {}
+  explicit DeviceError(Fault f) : Error(std::move(f), ExitCode::resource) {}
 };
 /// A call out of order: a second backward, use before fit.
 struct StateError : Error {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cytograd/core/error.h"
@@ -21,6 +22,8 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
+enum class MaskPart : uint8_t { background, cell, nucleus };
+
 /// How grey values of a mask are read: background < cell_from <= cytoplasm < nucleus_from <=
 /// nucleus. The default reads masks of 0, 128, 255 and masks of 0, 255 (all nucleus).
 struct MaskRule {
@@ -28,7 +31,10 @@ struct MaskRule {
   int nucleus_from = 192;                   ///< 256: the mask does not tell the nucleus apart
   std::vector<int> values = {0, 128, 255};  ///< values a clean mask holds; empty: any
   bool tolerate_stray = false;              ///< other values are counted, not faults
+  std::vector<std::pair<int, MaskPart>> map = {};  ///< if not empty, used instead of thresholds
 };
+/// What a grey value means. Values that a map does not name are background.
+MaskPart mask_part(const MaskRule& rule, int value);
 
 /// One image, or one cell of an image (then `box` says where).
 struct Sample {
@@ -83,9 +89,9 @@ struct DatasetOptions {
   /// "" (names as they are) | 5 | 11 | 13 | path of a CSV `dataset,raw,harmonised`
   /// (empty = drop). A class that the map does not know is an error; dropped ones are noted.
   std::string harmonise;
-  /// Smallest mask value of the cell and, optionally, of the nucleus; then any value is accepted.
-  /// Empty: the rule of the preset.
-  std::vector<int> mask_threshold;
+  /// "CELL" or "CELL,NUCLEUS": smallest mask values; then any value is accepted. Or `mask_map`:
+  /// "1=cell,2=nucleus,0=background"; then other values are faults. Empty: the preset's rule.
+  std::string mask_threshold, mask_map;
   bool strict = false;  ///< degenerate boxes, unreadable labels are faults instead of notes
 };
 

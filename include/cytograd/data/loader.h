@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct Batch {
   std::vector<int64_t> indices;  ///< [N] into Dataset::samples
   std::vector<int64_t> domains;  ///< [N]
   int64_t epoch = 0, number = 0;
+  /// With `LoaderOptions::collect_faults`: what could not be read, by place in the batch; its
+  /// pixels are 0.
+  std::map<int64_t, Fault> faults;
   int64_t size() const { return static_cast<int64_t>(indices.size()); }
 };
 
@@ -38,6 +42,7 @@ struct LoaderOptions {
   int64_t prefetch = 4;     ///< batches ready or in work: bounds the memory
   int64_t cache_bytes = 0;  ///< decoded pixels kept between epochs
   int64_t max_pixels = int64_t{64} << 20;
+  bool collect_faults = false;  ///< files that cannot be read go to Batch::faults, not to throw
 };
 
 /// Batches of a data set, decoded and augmented by worker threads.

@@ -29,4 +29,16 @@ std::string encode_label_png(const LabelImage& image);
 /// Atomic. @throws FileError, ValueError
 void write_label_png(const std::string& path, const LabelImage& image);
 
+/// A grey TIFF of 8, 16 or 32 bits per pixel, or the indices of a palette TIFF. @throws DataError
+LabelImage decode_label_tiff(std::string_view bytes, const std::string& name,
+                             int64_t max_pixels = int64_t{64} << 20);
+/// A grey TIFF of 32 bits per pixel, deflate-compressed. @throws ValueError over 4 GiB of pixels
+std::string encode_label_tiff(const LabelImage& image);
+
+/// PNG or TIFF, by content. @throws DataError, FileError
+LabelImage read_labels(const std::string& path);
+/// Writes `stem`.png if the labels fit into 16 bits, else `stem`.tif: never clipped. Atomic.
+/// @return the path written. @throws FileError, ValueError
+std::string write_labels(const std::string& stem, const LabelImage& image);
+
 }  // namespace cytograd

@@ -22,6 +22,7 @@ struct TrainConfig {
   std::string objects = "wbc";
   std::string harmonise;
   bool strict = false;
+  std::string mask_threshold, mask_map;  ///< how masks are read; empty: the preset's rule
   std::string on_bad_image = "error";
   double max_bad = 0.01;
   int64_t max_pixels = int64_t{64} << 20;
@@ -37,6 +38,7 @@ struct TrainConfig {
   int64_t embedding = 0;   ///< length of the layer before the classifier; 0: the backbone's own
   bool recompute = false;  ///< DenseNet: less memory in training for some more time, same bits
   std::string weights;     ///< file to start from; empty: random
+  std::vector<std::string> allow_missing;  ///< tensors that file may lack; * stands for any text
 
   // [input]
   int64_t image_size = 96;

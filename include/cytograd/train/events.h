@@ -25,6 +25,10 @@ class EventWriter {
   int fd_ = -1;
 };
 
+/// Removes from the event files of `folder` every record above `last_step` and what a torn write
+/// left, so that a resumed run logs no step twice. @throws FileError
+void drop_events_after(const std::string& folder, int64_t last_step);
+
 /// CRC-32C (Castagnoli).
 uint32_t crc32c(const std::string& bytes);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,9 @@ struct Predictions {
   std::vector<double> probabilities;  ///< [N, classes]
   std::vector<float> embeddings;      ///< [N, width] if asked for
   int64_t classes = 0, width = 0;
+  /// Samples that could not be read and have no row: index into the data set, fault. Filled only
+  /// with `LoaderOptions::collect_faults`; else the first is thrown.
+  std::map<int64_t, Fault> faults;
 
   double probability(size_t i, int64_t c) const {
     return probabilities[i * static_cast<size_t>(classes) + static_cast<size_t>(c)];
