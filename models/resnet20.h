@@ -1,11 +1,11 @@
 #pragma once
 
-#include <memory>
+#include <array>
 #include <string>
 
 #include "cytograd/models/image_model.h"
 #include "cytograd/models/resnet.h"
-#include "cytograd/ops/shape.h"
+#include "cytograd/ops/conv2d.h"
 
 /// @file
 /// The residual network for small images (He et al. 2015, section 4.2): a 3x3 stem, three stages
@@ -23,12 +23,16 @@ class SmallBlock : public nn::Layer {
  public:
   SmallBlock(int64_t in, int64_t width, int64_t stride)
       : stride_(stride),
-        added_(width - in),
         conv1_(conv(add<nn::Conv2d>("conv1", in, width, 3,
                                     Conv2dOptions{.stride = stride, .padding = 1}, false))),
         bn1_(add<nn::BatchNorm2d>("bn1", width)),
         conv2_(conv(add<nn::Conv2d>("conv2", width, width, 3, Conv2dOptions{.padding = 1}, false))),
-        bn2_(add<nn::BatchNorm2d>("bn2", width)) {}
+        bn2_(add<nn::BatchNorm2d>("bn2", width)) {
+    if (stride == 1 && in == width) return;
+    // As a 1x1 filter of ones and zeros, which is exact and can be compiled like any convolution.
+    selection_ = Tensor::zeros({width, 1, 1, in});
+    for (int64_t c = 0; c < in; ++c) selection_.data<float>()[((width - in) / 2 + c) * in + c] = 1;
+  }
 
   Tensor forward(const Tensor& x) const override {
     return relu(bn2_(conv2_(relu(bn1_(conv1_(x))))) + shortcut(x));
@@ -36,13 +40,11 @@ class SmallBlock : public nn::Layer {
 
  private:
   Tensor shortcut(const Tensor& x) const {
-    if (stride_ == 1 && added_ == 0) return x;
-    const Tensor y = slice(slice(x, 1, 0, x.size(1), stride_), 2, 0, x.size(2), stride_);
-    const Shape side = {y.size(0), y.size(1), y.size(2), added_ / 2};
-    const Tensor zeros = Tensor::zeros(side, y.dtype(), y.device());
-    return concat({zeros, y, zeros}, 3);
+    if (!selection_.defined()) return x;
+    return conv2d(x, selection_.to(x.dtype()).to(x.device()), {}, Conv2dOptions{.stride = stride_});
   }
-  int64_t stride_, added_;
+  int64_t stride_;
+  Tensor selection_;  // [width, 1, 1, in], never trained
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
   nn::Conv2d& conv2_;

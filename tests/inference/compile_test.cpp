@@ -71,7 +71,7 @@ void check_same(const Function& f, const Shape& image) {
 }  // namespace
 
 TEST_CASE("compiled models give the models' results") {
-  for (const char* name : {"resnet18", "resnet50", "densenet121"}) {
+  for (const char* name : {"resnet18", "resnet50", "densenet121", "resnet20"}) {
     CAPTURE(name);
     const auto model = models::make_model(name, {.classes = 7, .embedding = 5, .seed = 3});
     model->to(Dtype::float64);

@@ -38,6 +38,17 @@ TEST_CASE("parameter counts are torchvision's") {
   CHECK_THROWS_AS(make_model("resnet17"), ValueError);
 }
 
+TEST_CASE("ResNet-20: shortcuts keep every second pixel between zero channels") {
+  const auto model = make_model("resnet20", {.classes = 0, .initialize = false});
+  // All filters zero: what is left of an image with the stem's output 1 is the chain of shortcuts.
+  for (auto& [name, tensor] : model->state_dict())
+    tensor.detach().fill_(name.ends_with("running_var") || name == "bn1.bias" ? 1 : 0);
+  model->eval();
+  const NoGrad no_grad;
+  const std::vector<float> y = model->features(random_images(1, 32, 3)).to_vector<float>();
+  for (size_t c = 0; c < 64; ++c) CHECK(y[c] == (c >= 24 && c < 40 ? 1 : 0));
+}
+
 TEST_CASE("the published ResNet-20 weights load") {
   const auto model = make_model("resnet20", {.classes = 10, .initialize = false});
   CHECK(model->parameter_count() == 269'722);
