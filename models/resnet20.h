@@ -6,6 +6,7 @@
 #include "cytograd/models/image_model.h"
 #include "cytograd/models/resnet.h"
 #include "cytograd/ops/conv2d.h"
+#include "cytograd/ops/elementwise.h"
 
 /// @file
 /// The residual network for small images (He et al. 2015, section 4.2): a 3x3 stem, three stages
