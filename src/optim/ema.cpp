@@ -1,6 +1,7 @@
 #include "cytograd/optim/ema.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 
 #include "cytograd/autograd/grad_mode.h"
@@ -11,6 +12,11 @@ namespace cytograd::optim {
 namespace {
 
 constexpr const char* kStep = "ema.step";
+
+std::byte* first_byte(const Tensor& x) {
+  return static_cast<std::byte*>(x.storage()->data()) +
+         static_cast<size_t>(x.offset()) * size_of(x.dtype());
+}
 
 }  // namespace
 
@@ -40,9 +46,18 @@ void Ema::update() {
 void Ema::swap() const {
   const NoGrad no_grad;
   for (size_t i = 0; i < live_.size(); ++i) {
-    const Tensor held = live_[i].second.detach().clone();
-    live_[i].second.copy_(averages_[i].second);
-    averages_[i].second.copy_(held);
+    const Tensor &live = live_[i].second, &average = averages_[i].second;
+    if (live.device().type == DeviceType::cpu && live.is_contiguous() && average.is_contiguous()) {
+      // Without memory of its own, so that a scope that ends in an error can always swap back.
+      std::byte* held = first_byte(live);
+      std::swap_ranges(held, held + live.bytes(), first_byte(average));
+      live.storage()->bump_version();
+      average.storage()->bump_version();
+      continue;
+    }
+    const Tensor copy = live.detach().clone();
+    live.copy_(average);
+    average.copy_(copy);
   }
 }
 

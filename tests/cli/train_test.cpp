@@ -60,7 +60,8 @@ import sys, csv, os, warnings
 warnings.simplefilter("error")
 import anndata, numpy as np
 a = anndata.read_h5ad(sys.argv[1])
-rows = list(csv.DictReader(open(os.path.splitext(sys.argv[1])[0] + ".csv", newline="")))
+with open(os.path.splitext(sys.argv[1])[0] + ".csv", newline="") as table:
+    rows = list(csv.DictReader(table))
 assert a.shape == (36, 0) and a.obsm["X_cyto_embedding"].shape == (36, 64)
 assert list(a.obs_names) == [r["sample"] for r in rows]
 e = np.array([[float(r["e%d" % k]) for k in range(64)] for r in rows], dtype=np.float32)
