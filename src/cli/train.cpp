@@ -204,8 +204,9 @@ void train_new(const TrainOptions& options) {
 
 void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
   const CheckpointStore store(folder.path());
-  // Killed before its first checkpoint.
-  if (!store.has("last") && store.steps().empty()) return begin(folder, config);
+  // Killed before its first checkpoint, that of step 0, was linked.
+  const std::vector<int64_t> steps = store.steps();
+  if (!store.has("last") && (steps.empty() || steps.back() == 0)) return begin(folder, config);
   std::string note;
   const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
   if (!note.empty()) console().warn(note);
