@@ -302,7 +302,7 @@ int64_t CompiledModel::weight_bytes() const {
     if (f.data.defined()) bytes += f.data.bytes();
   return static_cast<int64_t>(bytes);
 }
-const std::vector<StepCost>& CompiledModel::steps() const { return program_->costs; }
+std::vector<StepCost> CompiledModel::steps() const { return program_->costs; }
 
 CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape& image,
                       const CompileOptions& options) {

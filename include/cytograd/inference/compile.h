@@ -46,7 +46,7 @@ class CompiledModel {
   int64_t workspace_bytes(int64_t n) const;
   int64_t weight_bytes() const;
   /// What runs, in order.
-  const std::vector<StepCost>& steps() const;
+  std::vector<StepCost> steps() const;
 
   explicit CompiledModel(std::shared_ptr<const Program> program);
 
