@@ -44,9 +44,7 @@ class DenseLayer : public nn::Layer {
         norm2_(add<nn::BatchNorm2d>("norm2", 4 * growth)),
         conv2_(dense_conv(
             add<nn::Conv2d>("conv2", 4 * growth, growth, 3, Conv2dOptions{.padding = 1}, false))),
-        drop_rate_(options.drop_rate) {
-    norm1_.recompute = norm2_.recompute = options.recompute;
-  }
+        drop_rate_(options.drop_rate) {}
 
   Tensor forward(const Tensor& x) const override {
     Tensor y = conv2_(norm2_.forward_relu(conv1_(norm1_.forward_relu(x))));

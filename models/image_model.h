@@ -16,7 +16,8 @@ struct ModelOptions {
   int64_t embedding = 0;   ///< length of a linear layer before the classifier; 0: none
   double dropout = 0;      ///< of the pooled features, before embedding and classifier
   double drop_rate = 0;    ///< DenseNet: of each dense layer's result
-  bool recompute = false;  ///< DenseNet: half the memory of training for some more time, same bits
+  bool recompute = false;  ///< less memory in training for some more time, same bits: norms with
+                           ///< ReLU are computed again in backward (ops/batch_norm.h)
   uint64_t seed = 0;       ///< of the initial weights
   bool initialize = true;  ///< false leaves the weights unset (NaN) for a state dict to fill
 };
@@ -68,8 +69,11 @@ class ImageModel : public nn::Module {
     input_std = channels == 3 ? std::vector{0.229, 0.224, 0.225} : std::vector(channels, 0.5);
   }
 
-  /// Adds embedding and classifier; the last thing a constructor does before `initialize`.
+  /// Adds embedding and classifier and applies `recompute`; the last thing a constructor does
+  /// before `initialize`.
   void add_head(const ModelOptions& options, const std::string& classifier_name) {
+    for_each_of<nn::BatchNorm2d>(
+        [&options](nn::BatchNorm2d& norm) { norm.recompute = options.recompute; });
     int64_t width = feature_count();
     if (options.dropout > 0) dropout_ = &add<nn::Dropout>("dropout", options.dropout);
     if (options.embedding > 0) {

@@ -36,7 +36,7 @@ struct TrainConfig {
   // [model]
   std::string model = "resnet18";
   int64_t embedding = 0;   ///< length of the layer before the classifier; 0: the backbone's own
-  bool recompute = false;  ///< DenseNet: less memory in training for some more time, same bits
+  bool recompute = false;  ///< less memory in training for some more time, same bits
   std::string weights;     ///< file to start from; empty: random
   std::vector<std::string> allow_missing;  ///< tensors that file may lack; * stands for any text
 
