@@ -100,10 +100,11 @@ void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
     if (whole_b) {
       const int64_t panel = block * plan.panels + col / kernels.panel_cols;
       product.b = whole_b + panel * plan.depth_block * kernels.panel_cols;
+      product.next_b = product.b + plan.depth_block * kernels.panel_cols;
     } else {
       T* panel = scratch<T>(Scratch::panel_b, simd::max_depth * kernels.panel_cols);
       pack_b(kernels, a.k, a.depth, col, product.cols, panel);
-      product.b = panel;
+      product.b = product.next_b = panel;
     }
     kernels.multiply(product);
   }

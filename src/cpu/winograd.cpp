@@ -125,6 +125,7 @@ class TileBlock {
           product.cols = std::min(f.panel_cols, s_.c_out - product.c_col);
           product.b =
               filters + ((place * depth.blocks + b) * panels + p) * depth.block * f.panel_cols;
+          product.next_b = product.b + depth.block * f.panel_cols;
           f.multiply(product);
         }
       }

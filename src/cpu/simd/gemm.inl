@@ -101,6 +101,7 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
   constexpr int64_t pointers = (R + 2) / 3;
   const int64_t stride = p.row_stride;
   const T* b = p.b;
+  const int64_t ahead = p.next_b - p.b;
   for (int64_t segment = 0; segment < p.segments; ++segment) {
     const T* a[pointers];
     CYTOGRAD_UNROLL
@@ -109,6 +110,9 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
       __asm__("" : "+r"(a[i]));  // keeps the compiler from deriving one pointer per row
     }
     for (int64_t k = 0; k < p.segment_depth; ++k) {
+      CYTOGRAD_UNROLL
+      for (int64_t v = 0; v < column_vectors; ++v)
+        __builtin_prefetch(b + ahead + v * lanes<T>, 0, 2);
       rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i / 3][i % 3 * stride]; });
       CYTOGRAD_UNROLL
       for (int64_t i = 0; i < pointers; ++i) ++a[i];
@@ -135,6 +139,12 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
   for (int64_t i = 0; i < R; ++i) {
     CYTOGRAD_UNROLL
     for (int64_t v = 0; v < NV; ++v) sum[i][v] = broadcast(T{0});
+  }
+  // What the tile will be added to or overwrite is on its way while the sums form.
+  CYTOGRAD_UNROLL
+  for (int64_t i = 0; i < R; ++i) {
+    CYTOGRAD_UNROLL
+    for (int64_t v = 0; v < NV; ++v) __builtin_prefetch(c_rows[i] + p.c_col + v * lanes<T>, 1);
   }
   if constexpr (by_depth)
     add_by_depth<T, R, NV>(sum, p, a);
@@ -435,7 +445,7 @@ void gather_panel(T* to, const Patches<T>& p, int64_t row, int64_t rows, int64_t
 
 template <class T>
 constexpr GemmKernels<T> gemm_kernels() {
-  return {row_tile,         panel_columns<T>, &multiply<T>, &copy<T>,
+  return {row_tile,        panel_columns<T>, &multiply<T>, &copy<T>,
           &copy_affine<T>, &transpose<T>,    &gather<T>,   &gather_panel<T>};
 }
 
