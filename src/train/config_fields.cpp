@@ -71,8 +71,7 @@ void add_model_fields(std::vector<ConfigField>& f) {
                      "Length of the embedding before the classifier; 0: none of its own",
                      &C::embedding, 0, 65536));
   f.push_back(other("model.recompute", "--recompute",
-                    "Less memory in training for some more time; same results",
-                    &C::recompute));
+                    "Less memory in training for some more time; same results", &C::recompute));
   f.push_back(
       other("model.weights", "--weights", "Start from this weight file", &C::weights, true));
   f.push_back(other("model.allow_missing", "--allow-missing",
