@@ -66,6 +66,12 @@ TEST_CASE("a rule may add to the gradient that its input has") {
   added(added(scaled(y, 5), z), scaled_into(y, 7)).backward(one);  // 2 (5 + 3 + 7) x
   CHECK(x.grad().to_vector<double>() == std::vector<double>{30, 30, 30});
   CHECK(one.to_vector<double>() == std::vector<double>{1, 1, 1});
+  // p and v share one gradient when w's rule runs: it must not add to what v sees too.
+  const Tensor u = Tensor::from<double>({1, 2, 3});
+  u.set_requires_grad(true);
+  const Tensor p = scaled(u, 2), v = scaled(u, 3), w = scaled_into(p, 7);
+  added(added(p, v), w).backward(Tensor::ones({3}, Dtype::float64));
+  CHECK(u.grad().to_vector<double>() == std::vector<double>{19, 19, 19});  // 2 (1 + 7) + 3
   // The leaf's own gradient is never offered: others may hold it.
   const Tensor held = x.grad();
   scaled_into(x, 1).backward(one);
