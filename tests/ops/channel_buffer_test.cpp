@@ -45,21 +45,22 @@ OpCase append_case(const std::string& name, const std::vector<Shape>& shapes, in
   return c;
 }
 
-// A small dense block: every layer normalises what is there and adds channels.
+// A small dense block: every layer normalises what is there and adds channels. The gradient of w by
+// the product needs y itself, where it is 0 too.
 Tensor dense_block(const Tensor& x, const Tensors& weights, bool buffer, bool recompute) {
   const BatchNormOptions options{.training = true, .relu = true, .recompute = recompute};
   if (buffer) {
     ChannelBuffer all(x, x.size(-1) + 3 * static_cast<int64_t>(weights.size()));
     for (const Tensor& w : weights) {
       const Tensor y = batch_norm(all.channels(), w, {}, {}, {}, options);
-      all.append(slice(y * y, -1, 0, 3));
+      all.append(slice(y * w, -1, 0, 3));
     }
     return all.channels();
   }
   Tensor all = x;
   for (const Tensor& w : weights) {
     const Tensor y = batch_norm(all, w, {}, {}, {}, options);
-    all = concat({all, slice(y * y, -1, 0, 3)}, -1);
+    all = concat({all, slice(y * w, -1, 0, 3)}, -1);
   }
   return all;
 }
