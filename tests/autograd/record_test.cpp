@@ -72,6 +72,12 @@ TEST_CASE("a rule may add to the gradient that its input has") {
   const Tensor p = scaled(u, 2), v = scaled(u, 3), w = scaled_into(p, 7);
   added(added(p, v), w).backward(Tensor::ones({3}, Dtype::float64));
   CHECK(u.grad().to_vector<double>() == std::vector<double>{19, 19, 19});  // 2 (1 + 7) + 3
+  // What is offered and not taken stays.
+  const Tensor r = Tensor::from<double>({1, 2, 3});
+  r.set_requires_grad(true);
+  const Tensor q = scaled(r, 2), s = scaled(q, 5), t = scaled(q, 7);
+  added(s, t).backward(one);
+  CHECK(r.grad().to_vector<double>() == std::vector<double>{24, 24, 24});
   // The leaf's own gradient is never offered: others may hold it.
   const Tensor held = x.grad();
   scaled_into(x, 1).backward(one);

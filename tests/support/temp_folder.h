@@ -10,7 +10,10 @@
 class TempFolder {
  public:
   TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cytograd-test-XXXXXX").string();
+    // mkdtemp replaces six letters X at the end.
+    std::string name =
+        (std::filesystem::temp_directory_path() / ("cytograd-test-" + std::string(6, 'X')))
+            .string();
     if (!mkdtemp(name.data())) throw std::runtime_error("cannot create a temporary folder");
     path_ = name;
   }
