@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,12 @@
 namespace cytograd {
 namespace {
 
+// Cores that this process may run on, 0 if the system does not tell.
+int available_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
 int default_threads() {
   if (const char* text = std::getenv("CYTO_THREADS")) {
     int count = 0;
@@ -29,8 +36,7 @@ int default_threads() {
                         "\"");
     return count;
   }
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  if (const int cores = available_cores()) return cores;
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
@@ -42,12 +48,37 @@ struct InsideParallel {
   ~InsideParallel() { inside_parallel = false; }
 };
 
+// How long a thread looks out for work before it sleeps. To wake a sleeping thread takes as long as
+// many a loop of a small network: the workers stay awake from one loop of a run to the next.
+constexpr std::chrono::microseconds watch_time{200};
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Looks until `ready()` or until the time is up.
+template <class Ready>
+bool watch(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + watch_time;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      pause_briefly();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
 struct Job {
   int64_t n, grain, chunks;
   detail::ChunkFunction function;
   void* context;
   std::atomic<int64_t> next{0};
-  int active = 0;  // workers inside run(); guarded by Pool::mutex_
+  std::atomic<int> active{0};  // workers inside run(); raised under Pool::mutex_ only
   std::mutex error_mutex{};
   std::exception_ptr error{};
   int64_t error_chunk = 0;
@@ -79,11 +110,14 @@ class Pool {
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
+      ++news_;
     }
     wake_.notify_all();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
     stop_ = false;
+    // Who looks out for work takes a core from whoever has it.
+    watchful_ = workers < available_cores();
     threads_.reserve(static_cast<size_t>(workers));
     try {
       for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
@@ -93,42 +127,66 @@ class Pool {
   }
 
   void run(Job& job) {
+    int sleeping;
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(&job);
+      sleeping = sleeping_;
+      ++news_;
     }
-    if (job.chunks > 2)
-      wake_.notify_all();
-    else
-      wake_.notify_one();
+    if (sleeping > 0) job.chunks > 2 ? wake_.notify_all() : wake_.notify_one();
     job.run();
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(queue_, &job);
+    }
+    const auto done = [&] { return job.active.load(std::memory_order_acquire) == 0; };
+    if (done() || (watchful_ && watch(done))) return;
     std::unique_lock lock(mutex_);
-    std::erase(queue_, &job);
-    done_.wait(lock, [&] { return job.active == 0; });
+    done_.wait(lock, done);
   }
 
  private:
   void work() {
     const InsideParallel inside;
     std::unique_lock lock(mutex_);
-    while (true) {
-      wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
-      if (stop_) return;
+    while (!stop_) {
+      if (queue_.empty()) {
+        wait_for_news(lock);
+        continue;
+      }
       Job* job = queue_.front();
-      ++job->active;
+      job->active.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
       job->run();
       lock.lock();
       std::erase(queue_, job);
-      if (--job->active == 0) done_.notify_all();
+      // The last touch: the job may be gone after it.
+      if (job->active.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
     }
+  }
+
+  void wait_for_news(std::unique_lock<std::mutex>& lock) {
+    const uint64_t known = news_;
+    const auto changed = [&] { return news_.load(std::memory_order_relaxed) != known; };
+    if (watchful_) {
+      lock.unlock();
+      watch(changed);
+      lock.lock();
+    }
+    ++sleeping_;
+    wake_.wait(lock, changed);
+    --sleeping_;
   }
 
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::vector<Job*> queue_;
+  std::atomic<uint64_t> news_{0};  // counts what workers should look at; raised under mutex_
+  int sleeping_ = 0;               // workers that must be woken; guarded by mutex_
   std::vector<std::thread> threads_;
   bool stop_ = false;
+  std::atomic<bool> watchful_{false};  // there is a core for every thread
 };
 
 struct State {

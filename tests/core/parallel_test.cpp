@@ -124,6 +124,20 @@ TEST_CASE("several callers submit loops while the number of threads changes") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("loops are whole whether the workers are awake, about to sleep or asleep") {
+  for (const int count : {2, 5}) {
+    const Threads threads(count);
+    int wrong = 0;
+    for (int i = 0; i < 200; ++i) {
+      wrong += parallel_total(100, 10) != 4950;
+      const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(i % 20 * 25);
+      while (std::chrono::steady_clock::now() < end) {
+      }
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("nested loops stay on their thread, and cannot change the number of threads") {
   const Threads threads(3);
   std::atomic<int> strayed{0}, refused{0};
