@@ -7,9 +7,12 @@ the median within a round. Arms: `cyto bench model`; PyTorch eager in NCHW and c
 ONNX Runtime on the model exported by torch, all graph optimisations on (inference). Ratio: peer's time / ours, so above 1
 we are faster; PyTorch stands for its fastest arm. Memory: largest resident set of the process, 1e6 bytes; PyTorch's
 is that of its faster eager arm. Writes NAME.md and NAME.json to bench/results.
+
+`--device cuda` compares on the card instead: batches of 128 and 256, `--precision bf16 tf32`, memory of tensors there.
 """
 import argparse
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -32,6 +35,13 @@ def main_rows():
     rows = [(model, "infer", batch, 5 if batch == 1 else 1) for batch in (1, 16) for model in CLASSIFIERS]
     rows += [(model, "train", 16, 1) for model in CLASSIFIERS]
     return rows + [("image-vae", "train", 128, 1), ("rna-vae", "train", 128, 5)]
+
+
+def card_rows(quick):
+    """As main_rows, at sizes that fill a card."""
+    batches = (128,) if quick else (128, 256)
+    rows = [(model, mode, batch, 10) for mode in ("train", "infer") for model in CLASSIFIERS[:2] for batch in batches]
+    return rows + [("image-vae", "train", 128, 20), ("rna-vae", "train", 128, 20)]
 
 
 def growth_rows():
@@ -98,6 +108,8 @@ class Own:
                         "--batch", str(spec["batch"]), "--threads", str(spec["threads"])]
         if spec["model"] in CLASSIFIERS:
             self.command += ["--size", str(spec["size"])]
+        if spec["device"] != "cpu":
+            self.command += ["--device", spec["device"], "--precision", spec["precision"]]
 
     def round(self, repeats):
         out = subprocess.run([*self.command, "--repeats", str(repeats)], text=True, capture_output=True,
@@ -131,16 +143,17 @@ def start(arm, spec, args, folder, cores):
     return Worker(spec, cores, args.limit)
 
 
-def measure(row, threads, arms, args, folder):
+def measure(row, threads, precision, arms, args, folder):
     """Starts every arm, then goes round; an arm that fails keeps its reason."""
     model, mode, batch, repeats = row
-    spec = {"model": model, "mode": mode, "batch": batch, "size": args.size, "threads": threads}
-    cores = set(sorted(os.sched_getaffinity(0))[:threads])
+    spec = {"model": model, "mode": mode, "batch": batch, "size": args.size, "threads": threads,
+            "device": args.device, "precision": precision}
+    cores = set(sorted(os.sched_getaffinity(0))[:threads if args.device == "cpu" else None])
     rounds = args.rounds_train if mode == "train" else args.rounds_infer
     running, found = {}, {}
     try:
         for arm in arms:
-            if arm == "onnxruntime" and mode == "train":
+            if arm == "onnxruntime" and (mode == "train" or args.device != "cpu"):
                 continue
             if arm.endswith("nhwc") and model == "rna-vae":
                 continue  # no images
@@ -200,7 +213,8 @@ def cell(found, arm, key="median_ms", digits=1):
 
 
 def table(rows):
-    head = ["work", "batch", "threads", "cytograd ms", "eager NCHW", "eager NHWC", "compile NCHW", "compile NHWC",
+    setting = "threads" if rows[0]["device"] == "cpu" else "precision"
+    head = ["work", "batch", setting, "cytograd ms", "eager NCHW", "eager NHWC", "compile NCHW", "compile NHWC",
             "ONNX Runtime", "vs PyTorch", "vs ONNX Runtime", "cytograd MB", "PyTorch MB (imports)",
             "ONNX Runtime MB (imports)", "memory vs PyTorch", "memory vs ONNX Runtime"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
@@ -212,7 +226,8 @@ def table(rows):
                 return "-"
             return f"{found[arm]['peak_mb']:.0f} ({found[arm]['import_mb']:.0f})"
 
-        cells = [f"{row['model']} {row['mode']}", str(row["batch"]), str(row["threads"])]
+        cells = [f"{row['model']} {row['mode']}", str(row["batch"]),
+                 str(row["threads"]) if row["device"] == "cpu" else row["precision"]]
         cells += [cell(found, arm) for arm in ARMS]
         cells += [f"{row[key]:.2f}" if key in row else "-" for key in ("ratio_torch", "ratio_onnxruntime")]
         cells += [cell(found, "cytograd", "peak_mb", 0), memory(row["best_eager"]), memory("onnxruntime")]
@@ -279,6 +294,10 @@ def arguments():
     parser.add_argument("--rounds-infer", type=int, default=7)
     parser.add_argument("--rounds-train", type=int, default=5)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--precision", nargs="+", choices=("bf16", "tf32", "float32"), default=["bf16", "tf32"],
+                        help="on the card")
+    parser.add_argument("--quick", action="store_true", help="on the card: batch 128 only")
     parser.add_argument("--only", nargs="+", default=[], help="words that a row must have: resnet50 infer 16")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--growth", action="store_true", help="also batches 1 to 64, eager and ONNX Runtime")
@@ -295,19 +314,25 @@ def main():
              "command": " ".join(["python", "bench/peers/compare.py", "build/release/cyto", *sys.argv[2:]]),
              "versions": versions(args.program), "load": " ".join(map(str, os.getloadavg())),
              "lscpu": output_of(["lscpu"])}
+    if args.device == "cuda":
+        about["versions"].append("card: " + output_of(["nvidia-smi", "--query-gpu=name,driver_version,memory.total",
+                                                       "--format=csv,noheader"]))
+        args.threads = [len(os.sched_getaffinity(0))]
+    else:
+        args.precision = ["float32"]
     parts = []  # key in the results, rows, arms
     if not args.growth_only:
-        parts.append(("rows", main_rows(), args.arms))
+        parts.append(("rows", main_rows() if args.device == "cpu" else card_rows(args.quick), args.arms))
     if args.growth or args.growth_only:
         parts.append(("growth", growth_rows(), [arm for arm in args.arms if arm not in COMPILED]))
     results = {"rows": [], "growth": []}
     with tempfile.TemporaryDirectory() as folder:
         for key, rows, arms in parts:
-            for threads in args.threads:
+            for threads, precision in itertools.product(args.threads, args.precision):
                 for row in rows:
                     if not all(word in map(str, row[:3]) for word in args.only):
                         continue
-                    results[key].append(measure(row, threads, arms, args, folder))
+                    results[key].append(measure(row, threads, precision, arms, args, folder))
                     print(table(results[key][-1:])[-1], flush=True)
                     write(args, about, **results)  # an interrupted run keeps what it has
 

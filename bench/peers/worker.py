@@ -5,7 +5,11 @@
 Prints {"ready": true}; then for each line with a number k on standard input runs the work once untimed and k times
 timed, and prints {"seconds": [...], "peak_mb": .., "import_mb": ..}. Arms: torch-nchw, torch-nhwc (channels_last),
 compile-nchw, compile-nhwc (torch.compile), onnxruntime; `export` writes the model to "onnx" and ends.
+
+"device": "cuda" runs PyTorch on the card with "precision" float32, tf32 or bf16 (autocast, float32 weights);
+torch.compile then tunes and captures graphs (max-autotune). There the memory is that of tensors on the card.
 """
+import contextlib
 import json
 import os
 import sys
@@ -30,7 +34,29 @@ def torch_setup(spec):
     torch.set_num_threads(spec["threads"])
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
+    if on_card(spec):
+        torch.backends.cudnn.benchmark = True
+        # What is left in float32 beside bfloat16 may use TF32 too: the peer's fastest setting.
+        fast = spec["precision"] != "float32"
+        torch.backends.cudnn.allow_tf32 = fast
+        torch.backends.cuda.matmul.allow_tf32 = fast
+        torch.set_default_device("cuda")
     return torch
+
+
+def on_card(spec):
+    return spec.get("device", "cpu") == "cuda"
+
+
+def precision(torch, spec):
+    """The context of a forward pass."""
+    if on_card(spec) and spec["precision"] == "bf16":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def compiled(torch, spec, function):
+    return torch.compile(function, mode="max-autotune" if on_card(spec) else None)
 
 
 def classifier(spec):
@@ -53,14 +79,14 @@ def inference(spec):
         import torch._inductor.config
 
         torch._inductor.config.freezing = True  # folds and packs weights
-        model = torch.compile(model)
+        model = compiled(torch, spec, model)
 
         def run():
-            with torch.no_grad():  # freezing does not know inference_mode's tensors
+            with torch.no_grad(), precision(torch, spec):  # freezing does not know inference_mode's tensors
                 model(x)
     else:
         def run():
-            with torch.inference_mode():
+            with torch.inference_mode(), precision(torch, spec):
                 model(x)
     return run, imported
 
@@ -94,13 +120,18 @@ def training(spec):
         optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, fused=True)
 
         def loss():
-            return torch.nn.functional.cross_entropy(model(x), labels)
+            with precision(torch, spec):
+                return torch.nn.functional.cross_entropy(model(x), labels)
     else:
-        model, loss = vae_loss(torch, spec)
+        model, plain = vae_loss(torch, spec)
+
+        def loss():
+            with precision(torch, spec):
+                return plain()
         decay = 1e-6 if spec["model"] == "image-vae" else 0
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=decay, fused=True)
     if spec["arm"].startswith("compile"):
-        loss = torch.compile(loss)
+        loss = compiled(torch, spec, loss)
 
     def run():
         loss().backward()
@@ -132,6 +163,15 @@ def export(spec):
     torch.onnx.export(classifier(spec).eval(), (x,), spec["onnx"], dynamo=True, verbose=False)
 
 
+def meters(spec):
+    """What waits for the work to end, and the peak memory in 1e6 bytes."""
+    if not on_card(spec):
+        return lambda: None, lambda: status_mb("VmHWM")
+    import torch
+
+    return torch.cuda.synchronize, lambda: torch.cuda.max_memory_allocated() / 1e6
+
+
 def main():
     spec = json.loads(sys.argv[1])
     # What libraries print must not mix with the answers.
@@ -143,16 +183,20 @@ def main():
     make = onnxruntime_inference if spec["arm"] == "onnxruntime" else (
         training if spec["mode"] == "train" else inference)
     run, imported = make(spec)
+    finished, peak_mb = meters(spec)
     run()  # compiles where there is something to compile
+    finished()
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:
         run()
+        finished()
         seconds = []
         for _ in range(int(line)):
             begin = time.perf_counter()
             run()
+            finished()
             seconds.append(time.perf_counter() - begin)
-        print(json.dumps({"seconds": seconds, "peak_mb": status_mb("VmHWM"), "import_mb": imported}),
+        print(json.dumps({"seconds": seconds, "peak_mb": peak_mb(), "import_mb": imported}),
               file=answers, flush=True)
 
 
