@@ -14,12 +14,13 @@ namespace {
 using Model = std::shared_ptr<const models::ImageModel>;
 
 // How inference is run: the one place that decides it. The compiled form has its own weights, so
-// the model's go.
-std::function<Tensor(const Tensor&)> run_inference(Model model, const ModelSetting& s) {
+// the model is given up to it.
+std::function<Tensor(const Tensor&)> run_inference(std::unique_ptr<models::ImageModel> model,
+                                                   const ModelSetting& s) {
   if (!s.eager)
-    return inference::compile([&](const Tensor& x) { return model->forward(x); },
-                              {s.size, s.size, s.in_channels}, {.batch = s.batch});
-  return [model = std::move(model)](const Tensor& x) {
+    return inference::compile(std::move(model), {s.size, s.size, s.in_channels},
+                              {.batch = s.batch});
+  return [model = Model(std::move(model))](const Tensor& x) {
     const NoGrad no_grad;
     return model->forward(x);
   };
@@ -42,11 +43,11 @@ Work training_step(Model model, const Tensor& images, int64_t classes) {
 std::vector<std::string> classifier_names() { return models::model_names(); }
 
 Work classifier_work(const ModelSetting& s) {
-  std::shared_ptr<models::ImageModel> model =
+  std::unique_ptr<models::ImageModel> model =
       models::make_model(s.model, {.in_channels = s.in_channels, .classes = s.classes});
   model->train(s.train);
   const Tensor images = random_tensor({s.batch, s.size, s.size, s.in_channels});
-  if (s.train) return training_step(model, images, s.classes);
+  if (s.train) return training_step(std::move(model), images, s.classes);
   return {[images, infer = run_inference(std::move(model), s)] { infer(images); }};
 }
 

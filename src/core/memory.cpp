@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -15,6 +17,13 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
+// Blocks from here on are mapped one by one, so that those given back are the system's again at
+// once; malloc would keep most of them for smaller ones. A multiple of every page in use.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kMapped = SIZE_MAX;  // it watches the ends of malloc's blocks only
+#else
+constexpr size_t kMapped = size_t{1} << 20;
+#endif
 
 // Small blocks in steps of 64 bytes, larger ones in steps of an eighth of their power of two: at
 // most 12.5 % is wasted and similar sizes share a class.
@@ -60,7 +69,7 @@ class CpuAllocator {
       free_.emplace(capacity, data);
       stats_.cached += capacity;
     } catch (const std::bad_alloc&) {  // no memory to remember the block
-      std::free(data);
+      to_system(data, capacity);
     }
   }
 
@@ -83,15 +92,31 @@ class CpuAllocator {
 
  private:
   static void* from_system(size_t capacity) {
-    const bool huge = capacity >= 2 * kHugePage;
+    if (capacity >= kMapped) return map(capacity);
     // Not aligned_alloc: that asks for a size that is a multiple of the alignment.
     void* data = nullptr;
-    if (posix_memalign(&data, huge ? kHugePage : kAlignment, capacity) != 0) return nullptr;
-    if (huge) madvise(data, capacity, MADV_HUGEPAGE);
-    return data;
+    return posix_memalign(&data, kAlignment, capacity) == 0 ? data : nullptr;
+  }
+  static void to_system(void* data, size_t capacity) {
+    capacity >= kMapped ? static_cast<void>(munmap(data, capacity)) : std::free(data);
+  }
+  // From two huge pages on, at the beginning of one.
+  static void* map(size_t capacity) {
+    const bool huge = capacity >= 2 * kHugePage;
+    const size_t spare = huge ? kHugePage : 0;
+    void* mapped =
+        mmap(nullptr, capacity + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
+    if (!huge) return mapped;
+    auto* begin = static_cast<std::byte*>(mapped);
+    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(begin) % kHugePage) % kHugePage;
+    if (before > 0) munmap(begin, before);
+    if (before < spare) munmap(begin + before + capacity, spare - before);
+    madvise(begin + before, capacity, MADV_HUGEPAGE);
+    return begin + before;
   }
   void release_cache() {
-    for (auto& [capacity, data] : free_) std::free(data);
+    for (auto& [capacity, data] : free_) to_system(data, capacity);
     free_.clear();
     stats_.cached = 0;
   }

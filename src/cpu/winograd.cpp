@@ -177,25 +177,22 @@ bool winograd_pays(const Conv2dShape& s) {
 Tensor pack_winograd(const Conv2dShape& s, const float* weight) {
   const simd::GemmKernels<float>& f = gemm_kernels<float>();
   const Depth depth(s.c_in);
-  const int64_t panels = ceil_div(s.c_out, f.panel_cols), matrix = s.c_in * s.c_out;
-  const Tensor transformed = Tensor::empty({kPlaces, s.c_out, s.c_in});
-  float* u = transformed.data<float>();
-  parallel_for(s.c_out, 4, [&](int64_t begin, int64_t end) {
-    for (int64_t co = begin; co < end; ++co)
-      for (int64_t c = 0; c < s.c_in; ++c)
-        transform_filter(weight + co * 9 * s.c_in + c, s.c_in, u + co * s.c_in + c, matrix);
-  });
-  const int64_t panel = depth.block * f.panel_cols;
+  const int64_t panels = ceil_div(s.c_out, f.panel_cols), panel = depth.block * f.panel_cols;
   Tensor out = Tensor::empty({kPlaces * depth.blocks * panels * panel});
-  parallel_for(kPlaces * depth.blocks * panels, 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t p = i % panels, b = i / panels % depth.blocks,
-                    place = i / panels / depth.blocks;
-      const int64_t k = b * depth.block, col = p * f.panel_cols;
-      f.transpose(out.data<float>() + i * panel, f.panel_cols,
-                  u + place * matrix + col * s.c_in + k, s.c_in, std::min(depth.block, s.c_in - k),
-                  std::min(f.panel_cols, s.c_out - col), f.panel_cols);
-    }
+  // One panel of all places at a time, so that the filters exist transformed but not packed for
+  // that panel only.
+  parallel_for(depth.blocks * panels, 1, [&](int64_t index, int64_t) {
+    const int64_t k = index / panels * depth.block, col = index % panels * f.panel_cols;
+    const int64_t ks = std::min(depth.block, s.c_in - k),
+                  cols = std::min(f.panel_cols, s.c_out - col);
+    float* u = scratch<float>(Scratch::block_a, kPlaces * cols * ks);
+    for (int64_t co = 0; co < cols; ++co)
+      for (int64_t c = 0; c < ks; ++c)
+        transform_filter(weight + (col + co) * 9 * s.c_in + k + c, s.c_in, u + co * ks + c,
+                         cols * ks);
+    for (int64_t place = 0; place < kPlaces; ++place)
+      f.transpose(out.data<float>() + (place * depth.blocks * panels + index) * panel, f.panel_cols,
+                  u + place * cols * ks, ks, ks, cols, f.panel_cols);
   });
   return out;
 }

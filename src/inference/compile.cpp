@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/memory.h"
 #include "cytograd/ops/elementwise.h"
 #include "cytograd/ops/shape.h"
 #include "inference/plan.h"
@@ -54,7 +55,7 @@ struct CompiledModel::Program {
 
   std::unique_ptr<Workspace> borrow(int64_t n) const;
   void give_back(std::unique_ptr<Workspace> workspace) const;
-  kernels::PackedFilters pack(const Step& conv, const Tensor& weight, int64_t images) const;
+  kernels::PackedFilters pack(const Step& conv, int64_t images) const;
   void run(const Tensor& x, const Tensor& y) const;
 };
 
@@ -195,6 +196,20 @@ Tensor scaled_filters(const Step& s) {
   return s.weight * reshape(s.channel_scale, per_filter);
 }
 
+/// Gives free memory back to the system while a network is compiled, as soon as there is markedly
+/// more of it than before: blocks of weights seldom fit packed ones, and nobody asks for them
+/// again.
+class FreeMemory {
+ public:
+  void trim() const {
+    constexpr size_t kept = size_t{4} << 20;
+    if (memory_stats().cached > before_ + kept) empty_cache();
+  }
+
+ private:
+  size_t before_ = memory_stats().cached;
+};
+
 StepCost cost_of(const Graph& graph, const Step& s) {
   const Shape& out = graph.values[static_cast<size_t>(s.output)].shape;
   StepCost cost{describe(graph, s), 0, out.numel() * static_cast<int64_t>(size_of(graph.dtype))};
@@ -236,8 +251,9 @@ std::unique_ptr<Workspace> CompiledModel::Program::borrow(int64_t n) const {
   return w;
 }
 
-kernels::PackedFilters CompiledModel::Program::pack(const Step& conv, const Tensor& weight,
-                                                    int64_t images) const {
+kernels::PackedFilters CompiledModel::Program::pack(const Step& conv, int64_t images) const {
+  const Tensor weight = scaled_filters(conv);
+  if (conv.kind == Kind::grouped_conv) return {weight.clone()};  // the model's own may change
   kernels::Conv2dShape shape = conv.conv;
   shape.n = images;
   const int in = conv.inputs[0];
@@ -304,14 +320,17 @@ int64_t CompiledModel::weight_bytes() const {
 }
 std::vector<StepCost> CompiledModel::steps() const { return program_->costs; }
 
-CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape& image,
+CompiledModel compile(std::function<Tensor(const Tensor&)> f, const Shape& image,
                       const CompileOptions& options) {
   check<ValueError>(options.batch >= 1, "compile", "batch must be >= 1, got ", options.batch);
   check<ShapeError>(image.ndim() >= 1 && image.numel() > 0, "compile",
                     "expects the shape of one input without the batch, got ", image);
+  const FreeMemory free_memory;
   auto program = std::make_shared<Program>();
   Graph& graph = program->graph;
   graph = trace(f, image, options.dtype);
+  f = nullptr;  // and the model, if it was the last to hold it: each filter goes as it is packed
+  free_memory.trim();
   const NoGrad no_grad;
   simplify(graph);
   program->plan = plan_memory(graph);
@@ -320,12 +339,9 @@ CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape
     Step& step = graph.steps[i];
     program->costs.push_back(cost_of(graph, step));
     if (step.kind != Kind::conv && step.kind != Kind::grouped_conv) continue;
-    const Tensor weight = scaled_filters(step);
-    if (step.kind == Kind::conv)
-      program->filters[i] = program->pack(step, weight, std::min(options.batch, kImagesAtOnce));
-    else
-      program->filters[i] = {weight.clone()};  // the model's own may change
+    program->filters[i] = program->pack(step, std::min(options.batch, kImagesAtOnce));
     step.weight = step.channel_scale = Tensor{};
+    free_memory.trim();
   }
   return CompiledModel(std::move(program));
 }

@@ -1,11 +1,14 @@
 #include "cytograd/core/tensor.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "cytograd/core/error.h"
+#include "cytograd/core/memory.h"
 
 using namespace cytograd;
 
@@ -50,6 +53,28 @@ TEST_CASE("mem.full is an error that leaves everything usable") {
   CHECK(memory_stats().in_use == before.in_use);
   CHECK(Tensor::ones({1000}).to_vector<float>()[999] == 1.0f);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("large blocks are aligned, and the system's again when the cache is emptied") {
+  const auto resident = [] {
+    long all = 0, mapped = 0;
+    std::ifstream("/proc/self/statm") >> all >> mapped;
+    return mapped * sysconf(_SC_PAGESIZE);
+  };
+  empty_cache();
+  const long before = resident();
+  for (const int64_t bytes : {1 << 20, 3 << 20, 4 << 20, (5 << 20) + 1, 40 << 20}) {
+    const Tensor x = Tensor::zeros({bytes}, Dtype::uint8);
+    CHECK(reinterpret_cast<uintptr_t>(x.data<uint8_t>()) % (bytes >= 4 << 20 ? 2 << 20 : 64) == 0);
+    x.fill_(7);
+    CHECK(x.data<uint8_t>()[bytes - 1] == 7);
+  }
+  CHECK(resident() - before > 40 << 20);
+  empty_cache();
+  CHECK(memory_stats().cached == 0);
+  CHECK(resident() - before < 4 << 20);
+}
+#endif
 
 TEST_CASE("sizes beyond memory and int64 are refused, not wrapped around") {
   // 2^61 float64 are 2^64 bytes, which is 0 in size_t.

@@ -252,6 +252,26 @@ TEST_CASE("repeated runs allocate nothing") {
   CHECK(y.to_vector<float>() == first);
 }
 
+TEST_CASE("a model that is given up is never in memory twice") {
+  const Shape image{64, 64, 3};
+  const Tensor x = random({2, 64, 64, 3}, 1).to(Dtype::float32);
+  auto model = models::make_model("resnet18");
+  size_t weights = 0;
+  for (const auto& [name, weight] : model->named_parameters()) weights += weight.bytes();
+  const auto more_at_most = [](const auto& make) {
+    reset_peak_memory();
+    const size_t before = memory_stats().peak;
+    const CompiledModel compiled = make();
+    return std::pair(memory_stats().peak - before, compiled);
+  };
+  const auto [twice, kept] = more_at_most([&] { return compile(*model, image); });
+  const auto expected = kept(x).to_vector<float>();
+  const auto [once, owner] = more_at_most([&] { return compile(std::move(model), image); });
+  CHECK(twice > weights);
+  CHECK(4 * once < 3 * weights);
+  CHECK(owner(x).to_vector<float>() == expected);
+}
+
 TEST_CASE("threads share a compiled model; any number of kernel threads gives the same bits") {
   const auto model = models::make_model("resnet18", {.classes = 3});
   const CompiledModel compiled = compile(*model, {48, 48, 3});

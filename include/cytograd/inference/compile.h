@@ -68,11 +68,12 @@ struct CompileOptions {
 /// of stride 1 may run by Winograd's F(4x4, 3x3), which rounds more (relative errors near 1e-5
 /// instead of 1e-6).
 ///
-/// @param f      as `[&](const Tensor& x) { return model(x); }`
+/// @param f      as `[&](const Tensor& x) { return model(x); }`; destroyed before filters are packed:
+///               where it alone owns the model, each weight is freed as soon as it is packed
 /// @param image  shape of one input without the batch, as [224, 224, 3]
 /// @throws ValueError if batch < 1; StateError for batch norm or dropout in training mode;
 /// ValueError naming an operation that has no inference form here; ShapeError, DtypeError
-CompiledModel compile(const std::function<Tensor(const Tensor&)>& f, const Shape& image,
+CompiledModel compile(std::function<Tensor(const Tensor&)> f, const Shape& image,
                       const CompileOptions& options = {});
 
 /// The same for a model with `forward`, put into evaluation mode for the moment of compiling.
@@ -88,6 +89,20 @@ CompiledModel compile(Model& model, const Shape& image, const CompileOptions& op
       compile([&model](const Tensor& x) { return model.forward(x); }, image, options);
   model.train(training);
   return out;
+}
+
+/// The same for a model that is given up: at no time are all weights in memory twice.
+template <class Model>
+requires requires(Model& m, const Tensor& x) {
+  m.forward(x);
+  m.eval();
+}
+CompiledModel compile(std::unique_ptr<Model> model, const Shape& image,
+                      const CompileOptions& options = {}) {
+  model->eval();
+  return compile([owned = std::shared_ptr<Model>(std::move(model))](
+                     const Tensor& x) { return owned->forward(x); },
+                 image, options);
 }
 
 }  // namespace cytograd::inference
