@@ -30,7 +30,8 @@ inline Posterior posterior_of(const Tensor& head) {
 /// @throws StateError if it is to be drawn outside a RandomScope
 inline Tensor sample(const Posterior& posterior, const Tensor& epsilon = {}) {
   const Tensor& mu = posterior.mu;
-  const Tensor noise = epsilon.defined() ? epsilon : random_normal(mu.shape(), mu.dtype());
+  const Tensor noise =
+      epsilon.defined() ? epsilon : random_normal(mu.shape(), mu.dtype(), mu.device());
   return mu + exp(posterior.log_var * 0.5) * noise;
 }
 

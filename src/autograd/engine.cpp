@@ -104,7 +104,7 @@ class Run {
 void Tensor::backward() const {
   check<ShapeError>(numel() == 1, "backward", "a result of one element is expected, got ", shape(),
                     "; pass the gradient of each element");
-  backward(Tensor::ones(shape(), dtype()));
+  backward(Tensor::ones(shape(), dtype(), device()));
 }
 
 void Tensor::backward(const Tensor& grad_output) const {
@@ -113,6 +113,8 @@ void Tensor::backward(const Tensor& grad_output) const {
                     shape(), ", got ", grad_output.shape());
   check<DtypeError>(grad_output.dtype() == dtype(), "backward", "the gradient expects ", dtype(),
                     ", got ", grad_output.dtype());
+  check<DeviceError>(grad_output.device() == device(), "backward", "the gradient expects ",
+                     device(), ", got ", grad_output.device());
   const NoGrad no_grad;
   Run run;
   run.deliver(node(), grad_output);

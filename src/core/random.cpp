@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "cytograd/core/error.h"
+#include "kernels/random.h"
 
 namespace cytograd {
 namespace {
@@ -26,14 +27,8 @@ uint64_t stream_key(uint64_t seed, std::string_view purpose, uint64_t a, uint64_
 }
 
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c, std::array<uint32_t, 2> k) {
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = 0xD2511F53ull * c[0], p1 = 0xCD9E8D57ull * c[2];
-    c = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(p1),
-         static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(p0)};
-    k[0] += 0x9E3779B9u;
-    k[1] += 0xBB67AE85u;
-  }
-  return c;
+  const random::Words out = random::philox({{c[0], c[1], c[2], c[3]}}, k[0], k[1]);
+  return {out.w[0], out.w[1], out.w[2], out.w[3]};
 }
 
 Rng::Rng(uint64_t seed, std::string_view purpose, uint64_t a, uint64_t b) {

@@ -1,6 +1,7 @@
 #include "kernels/cross_entropy.h"
 
 #include "cpu/rows.h"
+#include "kernels/reduce.h"
 
 namespace cytograd::kernels {
 namespace {
@@ -45,14 +46,33 @@ void cross_entropy(CpuContext, const CrossEntropyInput& in, const Tensor& losses
   });
 }
 
+void cross_entropy_weight(CpuContext, const CrossEntropyInput& in, const Tensor& total) {
+  const int64_t* labels = in.labels.data<int64_t>();
+  double sum = 0;
+  if (in.class_weight.defined())
+    dispatch_floating(in.logits.dtype(), "cross_entropy", [&]<class T>() {
+      const T* weight = in.class_weight.data<T>();
+      for (int64_t n = 0; n < in.labels.numel(); ++n) sum += static_cast<double>(weight[labels[n]]);
+    });
+  else
+    sum = static_cast<double>(in.labels.numel());
+  *total.data<double>() = sum;
+}
+
+void cross_entropy_reduce(CpuContext ctx, const Tensor& losses, const Tensor& total,
+                          const Tensor& y) {
+  sum(ctx, losses, {1, losses.numel(), 1}, total.defined() ? *total.data<double>() : 1, y);
+}
+
 // d loss / d z[c] = p[c] sum(q) - q[c].
 void cross_entropy_backward(CpuContext, const CrossEntropyInput& in, const Tensor& lse,
-                            const Tensor& dy, double scale, const Tensor& grad) {
+                            const Tensor& dy, const Tensor& total_weight, const Tensor& grad) {
   dispatch_floating(in.logits.dtype(), "cross_entropy", [&]<class T>() {
     const Coefficients<T> q(in);
     const T *logits = in.logits.data<T>(), *normaliser = lse.data<T>(), *g = dy.data<T>();
     const int64_t* labels = in.labels.data<int64_t>();
     const bool per_sample = dy.ndim() == 1;
+    const double scale = total_weight.defined() ? 1 / *total_weight.data<double>() : 1;
     T* out = grad.data<T>();
     cpu::for_rows(in.logits.size(0), q.classes, [=](int64_t n) {
       const T *z = logits + n * q.classes, shift = normaliser[n];

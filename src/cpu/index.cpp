@@ -1,6 +1,9 @@
 #include "kernels/index.h"
 
+#include <cstring>
+
 #include "cpu/strided_loop.h"
+#include "kernels/elementwise.h"
 
 namespace cytograd::kernels {
 namespace {
@@ -61,6 +64,17 @@ void scatter_add(CpuContext, const Tensor& sum, int dim, const Tensor& index, co
       });
     });
   });
+}
+
+void one_hot(CpuContext ctx, const Tensor& labels, const Tensor& y) {
+  fill(ctx, y, 0);
+  const Tensor one = Tensor::ones({}, y.dtype());
+  const int64_t classes = y.size(-1);
+  const int64_t* at = labels.data<int64_t>();
+  const size_t size = size_of(y.dtype());
+  auto* to = static_cast<char*>(y.raw_data());
+  for (int64_t i = 0; i < labels.numel(); ++i)
+    std::memcpy(to + static_cast<size_t>(i * classes + at[i]) * size, one.raw_data(), size);
 }
 
 }  // namespace cytograd::kernels

@@ -69,15 +69,15 @@ void squared_error(CpuContext, const Tensor& x, const Tensor& y, const Tensor& w
 }
 
 void squared_error_backward(CpuContext, const Tensor& x, const Tensor& y, const Tensor& weight,
-                            int64_t channels, double factor, const Tensor& dx) {
+                            int64_t channels, double factor, const Tensor& dy, const Tensor& dx) {
   dispatch_floating(x.dtype(), "squared_error", [&]<class T>() {
     const T *xs = x.data<T>(), *ys = y.data<T>();
     const T* w = weight.defined() ? weight.data<T>() : nullptr;
     T* out = dx.data<T>();
+    const T scale = static_cast<T>(factor * static_cast<double>(*dy.data<T>()));
     const int64_t width = w ? channels : 1;
     const int64_t rows = width == 0 ? 0 : x.numel() / width;
     parallel_for(rows, grain(std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
-      const T scale = static_cast<T>(factor);
       if (!w) {
         for (int64_t i = begin; i < end; ++i) out[i] = scale * (xs[i] - ys[i]);
         return;

@@ -12,9 +12,14 @@ namespace cytograd::kernels {
 void batch_norm_statistics(CpuContext, const Tensor& x, const Tensor& running_mean,
                            const Tensor& running_var, double momentum, double eps,
                            const Tensor& mean, const Tensor& rstd);
+void batch_norm_statistics(CudaContext, const Tensor& x, const Tensor& running_mean,
+                           const Tensor& running_var, double momentum, double eps,
+                           const Tensor& mean, const Tensor& rstd);
 
 /// Mean and rstd from the running statistics.
 void batch_norm_running(CpuContext, const Tensor& running_mean, const Tensor& running_var,
+                        double eps, const Tensor& mean, const Tensor& rstd);
+void batch_norm_running(CudaContext, const Tensor& running_mean, const Tensor& running_var,
                         double eps, const Tensor& mean, const Tensor& rstd);
 
 struct BatchNormVectors {
@@ -23,6 +28,8 @@ struct BatchNormVectors {
 
 /// y = (x - mean) rstd weight + bias (+ residual if defined), then max(., 0) if `relu`.
 void batch_norm_apply(CpuContext, const Tensor& x, const BatchNormVectors& v,
+                      const Tensor& residual, bool relu, const Tensor& y);
+void batch_norm_apply(CudaContext, const Tensor& x, const BatchNormVectors& v,
                       const Tensor& residual, bool relu, const Tensor& y);
 
 /// What batch_norm_backward reads, and where it writes what is defined.
@@ -38,5 +45,6 @@ struct BatchNormBackward {
   Tensor dweight, dbias;
 };
 void batch_norm_backward(CpuContext, const BatchNormBackward& b);
+void batch_norm_backward(CudaContext, const BatchNormBackward& b);
 
 }  // namespace cytograd::kernels

@@ -56,5 +56,6 @@ using BinaryFunctions = FunctionList<Add, Sub, Mul, Div, Maximum, Minimum, Large
 /// y = f(a, b) with function number `function` of BinaryFunctions. y contiguous; a and b of its
 /// shape, with any strides (0 where they broadcast); y may be a or b itself.
 void binary(CpuContext, int function, const Tensor& a, const Tensor& b, const Tensor& y);
+void binary(CudaContext, int function, const Tensor& a, const Tensor& b, const Tensor& y);
 
 }  // namespace cytograd::kernels

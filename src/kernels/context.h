@@ -6,17 +6,35 @@
 #include "cytograd/core/tensor.h"
 
 /// @file
-/// Where an operation meets its kernels. A kernel is an overload set on the context type.
+/// Where an operation meets its kernels. A kernel is an overload set on the context type. Those for
+/// CUDA are declared in every build; only a build with a device calls them.
 
 namespace cytograd {
 
+namespace cuda {
+class Stream;
+}
+
 struct CpuContext {};
 
-/// Calls `f` with the context of the device that `t` lives on.
+/// A kernel runs behind what was put on `stream` before it.
+struct CudaContext {
+  int device;
+  cuda::Stream* stream;
+};
+
+#ifdef CYTOGRAD_CUDA
+/// The stream that this thread uses on the device (cuda/core/stream.h).
+CudaContext cuda_context(Device device);
+#endif
+
+/// Calls `f` with the context of the device that `t` lives on. Memory elsewhere does not exist in a
+/// build for the CPU.
 template <class F>
-decltype(auto) on_device(const Tensor& t, F&& f) {
-  check<DeviceError>(t.device().type == DeviceType::cpu, "on_device", "this build has no ",
-                     t.device(), "; it was built for the CPU");
+decltype(auto) on_device([[maybe_unused]] const Tensor& t, F&& f) {
+#ifdef CYTOGRAD_CUDA
+  if (t.device().type == DeviceType::cuda) return std::forward<F>(f)(cuda_context(t.device()));
+#endif
   return std::forward<F>(f)(CpuContext{});
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cytograd/core/tensor.h"
+#include "kernels/context.h"
 #include "kernels/gemm.h"
 
 namespace cytograd::kernels {
@@ -25,6 +26,28 @@ struct Conv2dShape {
   int64_t out_h() const { return (h + 2 * pad_h - dilation_h * (kh - 1) - 1) / stride_h + 1; }
   int64_t out_w() const { return (w + 2 * pad_w - dilation_w * (kw - 1) - 1) / stride_w + 1; }
 };
+
+// On tensors: packed, of one floating dtype and the sizes that `shape` says; pitches as in `shape`.
+
+/// y = the convolution of x with weight (+ bias [c_out] if defined). Overwritten.
+void conv2d_forward(CpuContext, const Conv2dShape& shape, const Tensor& x, const Tensor& weight,
+                    const Tensor& bias, const Tensor& y);
+void conv2d_forward(CudaContext, const Conv2dShape& shape, const Tensor& x, const Tensor& weight,
+                    const Tensor& bias, const Tensor& y);
+
+/// dx = the gradient of sum(y * dy) by x. Overwritten.
+void conv2d_backward_data(CpuContext, const Conv2dShape& shape, const Tensor& dy,
+                          const Tensor& weight, const Tensor& dx);
+void conv2d_backward_data(CudaContext, const Conv2dShape& shape, const Tensor& dy,
+                          const Tensor& weight, const Tensor& dx);
+
+/// dw = the gradient of sum(y * dy) by the filters. Overwritten.
+void conv2d_backward_weight(CpuContext, const Conv2dShape& shape, const Tensor& x, const Tensor& dy,
+                            const Tensor& dw);
+void conv2d_backward_weight(CudaContext, const Conv2dShape& shape, const Tensor& x,
+                            const Tensor& dy, const Tensor& dw);
+
+// On the elements, for the CPU.
 
 /// y[n, oh, ow, co] = sum over i, j, c of x[n, oh*stride_h - pad_h + i*dilation_h, ..., c] *
 /// weight[co, i, j, c], with zeros outside the image; then the epilogue (bias [c_out], relu).

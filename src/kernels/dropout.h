@@ -11,8 +11,10 @@ struct DropoutParams {
   double scale = 1;        ///< of what is kept
 };
 
-/// y = x * (draw(i) >= threshold ? scale : 0); element i takes word i % 4 of philox({i / 4}, key).
+/// y = x * (draw(i) >= threshold ? scale : 0); element i takes word i % 4 of
+/// random::philox_at(key, i / 4).
 /// x, y contiguous. Its own backward.
 void dropout(CpuContext, const Tensor& x, DropoutParams params, const Tensor& y);
+void dropout(CudaContext, const Tensor& x, DropoutParams params, const Tensor& y);
 
 }  // namespace cytograd::kernels

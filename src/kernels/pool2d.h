@@ -22,11 +22,18 @@ struct PoolWindows {
 /// place of the largest value in its window, row by row; undefined if it is not needed.
 void max_pool2d(CpuContext, const Tensor& x, const PoolWindows& windows, const Tensor& y,
                 const Tensor& index);
+void max_pool2d(CudaContext, const Tensor& x, const PoolWindows& windows, const Tensor& y,
+                const Tensor& index);
 void max_pool2d_backward(CpuContext, const Tensor& dy, const Tensor& index,
+                         const PoolWindows& windows, const Tensor& dx);
+void max_pool2d_backward(CudaContext, const Tensor& dy, const Tensor& index,
                          const PoolWindows& windows, const Tensor& dx);
 
 void avg_pool2d(CpuContext, const Tensor& x, const PoolWindows& windows, const Tensor& y);
+void avg_pool2d(CudaContext, const Tensor& x, const PoolWindows& windows, const Tensor& y);
 void avg_pool2d_backward(CpuContext, const Tensor& dy, const PoolWindows& windows,
+                         const Tensor& dx);
+void avg_pool2d_backward(CudaContext, const Tensor& dy, const PoolWindows& windows,
                          const Tensor& dx);
 
 }  // namespace cytograd::kernels

@@ -10,8 +10,12 @@ namespace cytograd::kernels {
 /// result (a scalar) = sum of (weight (x - y))^2.
 void squared_error(CpuContext, const Tensor& x, const Tensor& y, const Tensor& weight,
                    int64_t channels, const Tensor& result);
-/// dx = factor weight^2 (x - y).
+void squared_error(CudaContext, const Tensor& x, const Tensor& y, const Tensor& weight,
+                   int64_t channels, const Tensor& result);
+/// dx = factor dy weight^2 (x - y); dy has one element.
 void squared_error_backward(CpuContext, const Tensor& x, const Tensor& y, const Tensor& weight,
-                            int64_t channels, double factor, const Tensor& dx);
+                            int64_t channels, double factor, const Tensor& dy, const Tensor& dx);
+void squared_error_backward(CudaContext, const Tensor& x, const Tensor& y, const Tensor& weight,
+                            int64_t channels, double factor, const Tensor& dy, const Tensor& dx);
 
 }  // namespace cytograd::kernels

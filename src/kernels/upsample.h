@@ -20,10 +20,14 @@ struct Taps {
 
 /// y [N, rows, columns, C] = x [N, H, W, C] at `low` of each tap. Packed.
 void upsample_nearest(CpuContext, const Tensor& x, const Taps& taps, const Tensor& y);
+void upsample_nearest(CudaContext, const Tensor& x, const Taps& taps, const Tensor& y);
 void upsample_nearest_backward(CpuContext, const Tensor& dy, const Taps& taps, const Tensor& dx);
+void upsample_nearest_backward(CudaContext, const Tensor& dy, const Taps& taps, const Tensor& dx);
 
 /// The same with both pixels of each tap, weighted.
 void upsample_bilinear(CpuContext, const Tensor& x, const Taps& taps, const Tensor& y);
+void upsample_bilinear(CudaContext, const Tensor& x, const Taps& taps, const Tensor& y);
 void upsample_bilinear_backward(CpuContext, const Tensor& dy, const Taps& taps, const Tensor& dx);
+void upsample_bilinear_backward(CudaContext, const Tensor& dy, const Taps& taps, const Tensor& dx);
 
 }  // namespace cytograd::kernels

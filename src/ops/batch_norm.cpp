@@ -36,6 +36,7 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     x.shape());
   if (!residual.defined()) return;
   check<ValueError>(!options.recompute, "batch_norm", "recompute is not possible with a residual");
+  check_device("batch_norm", x, residual, "residual");
   check<ShapeError>(residual.shape() == x.shape(), "batch_norm", "residual expects shape ",
                     x.shape(), ", got ", residual.shape());
   check<DtypeError>(residual.dtype() == x.dtype(), "batch_norm", "residual expects ", x.dtype(),

@@ -2,6 +2,7 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/elementwise.h"
+#include "ops/common.h"
 
 namespace cytograd {
 namespace {
@@ -43,6 +44,7 @@ const Tensor& ChannelBuffer::append(const Tensor& x) {
   const int64_t before = channels_.shape().back();
   check<DtypeError>(x.dtype() == block_.dtype(), "append", "expects ", block_.dtype(), ", got ",
                     x.dtype());
+  check_device("append", block_, x, "the addition");
   bool fits = x.ndim() == block_.ndim();
   for (int d = 0; fits && d + 1 < x.ndim(); ++d) fits = x.shape()[d] == block_.shape()[d];
   check<ShapeError>(fits && before + x.shape().back() <= block_.shape().back(), "append",

@@ -11,7 +11,9 @@ namespace cytograd {
 inline Tensor packed(const Tensor& x) {
   return !x.defined() || x.is_contiguous() ? x : x.detach().contiguous();
 }
-/// `v`, if it is there, has one value per channel of x [..., C] and its dtype.
+/// `other`, if it is there, is on the device of x. @throws DeviceError naming `op` and `name`
+void check_device(const char* op, const Tensor& x, const Tensor& other, const char* name);
+/// `v`, if it is there, has one value per channel of x [..., C], its dtype and device.
 void check_channels(const char* op, const Tensor& x, const Tensor& v, const char* name);
 /// A view of x under a larger shape, strides 0 where it repeats; the shapes are known to broadcast.
 Tensor broadcast_view(const Tensor& x, const Shape& shape);

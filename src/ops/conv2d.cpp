@@ -55,12 +55,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const Tensor bc = bias.defined() ? bias.contiguous() : Tensor{};
   Tensor y =
       Tensor::empty({shape.n, shape.out_h(), shape.out_w(), shape.c_out}, x.dtype(), x.device());
-  dispatch_floating(x.dtype(), op, [&]<class T>() {
-    on_device(x, [&](CpuContext) {
-      kernels::conv2d_forward<T>(shape, xc.data<T>(), wc.data<T>(), y.data<T>(),
-                                 {.bias = bc.defined() ? bc.data<T>() : nullptr});
-    });
-  });
+  on_device(x, [&](auto ctx) { kernels::conv2d_forward(ctx, shape, xc, wc, bc, y); });
   return record(op, {x, weight, bias}, y, Saved{xc, wc}, shape,
                 [](const auto& back, const Tensor& grad) -> Grads {
                   const Conv2dShape& s = back.params;
@@ -70,18 +65,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   for (const size_t i : {0, 1, 2})
                     if (back.needs(i))
                       grads[i] = Tensor::empty(back.input_shape(i), dy.dtype(), dy.device());
-                  dispatch_floating(dy.dtype(), "conv2d", [&]<class T>() {
-                    on_device(dy, [&](CpuContext) {
-                      if (back.needs(0))
-                        kernels::conv2d_backward_data<T>(s, dy.data<T>(), weight.template data<T>(),
-                                                         grads[0].data<T>());
-                      if (back.needs(1))
-                        kernels::conv2d_backward_weight<T>(s, x.template data<T>(), dy.data<T>(),
-                                                           grads[1].data<T>());
-                    });
+                  on_device(dy, [&](auto ctx) {
+                    if (back.needs(0)) kernels::conv2d_backward_data(ctx, s, dy, weight, grads[0]);
+                    if (back.needs(1)) kernels::conv2d_backward_weight(ctx, s, x, dy, grads[1]);
+                    if (back.needs(2)) kernels::column_sum(ctx, dy, grads[2]);
                   });
-                  if (back.needs(2))
-                    on_device(dy, [&](auto ctx) { kernels::column_sum(ctx, dy, grads[2]); });
                   return grads;
                 });
 }

@@ -1,6 +1,7 @@
 #include "ops/conv_arguments.h"
 
 #include "cytograd/core/error.h"
+#include "ops/common.h"
 
 namespace cytograd {
 namespace {
@@ -22,6 +23,7 @@ void check_conv_arguments(const ConvArguments& a, const Tensor& x, const Tensor&
                     x.shape(), " and ", weight.shape());
   check<DtypeError>(x.dtype() == weight.dtype(), a.op, "expects one dtype, got ", x.dtype(),
                     " and ", weight.dtype());
+  check_device(a.op, x, weight, "weight");
   check_range(a.op, "stride", a.stride, 1);
   check_range(a.op, "dilation", a.dilation, 1);
   check_range(a.op, "padding", a.padding, 0);
@@ -37,6 +39,7 @@ void check_conv_bias(const char* op, const Tensor& x, const Tensor& bias, int64_
                     bias.shape());
   check<DtypeError>(bias.dtype() == x.dtype(), op, "bias expects ", x.dtype(), ", got ",
                     bias.dtype());
+  check_device(op, x, bias, "bias");
 }
 
 }  // namespace cytograd

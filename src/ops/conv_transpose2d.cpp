@@ -64,11 +64,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
   const Conv2dShape shape = checked_shape(x, weight, bias, options);
   const Tensor xc = x.contiguous(), wc = weight.contiguous();
   Tensor y = Tensor::empty({shape.n, shape.h, shape.w, shape.c_in}, x.dtype(), x.device());
-  dispatch_floating(x.dtype(), op, [&]<class T>() {
-    on_device(x, [&](CpuContext) {
-      kernels::conv2d_backward_data<T>(shape, xc.data<T>(), wc.data<T>(), y.data<T>());
-    });
-  });
+  on_device(x, [&](auto ctx) { kernels::conv2d_backward_data(ctx, shape, xc, wc, y); });
   if (bias.defined())
     on_device(x, [&](auto ctx) {
       const int add = kernels::BinaryFunctions::index<kernels::Add>();
@@ -83,18 +79,11 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                   for (const size_t i : {0, 1, 2})
                     if (back.needs(i))
                       grads[i] = Tensor::empty(back.input_shape(i), dy.dtype(), dy.device());
-                  dispatch_floating(dy.dtype(), "conv_transpose2d", [&]<class T>() {
-                    on_device(dy, [&](CpuContext) {
-                      if (back.needs(0))
-                        kernels::conv2d_forward<T>(s, dy.data<T>(), weight.template data<T>(),
-                                                   grads[0].data<T>());
-                      if (back.needs(1))
-                        kernels::conv2d_backward_weight<T>(s, dy.data<T>(), x.template data<T>(),
-                                                           grads[1].data<T>());
-                    });
+                  on_device(dy, [&](auto ctx) {
+                    if (back.needs(0)) kernels::conv2d_forward(ctx, s, dy, weight, {}, grads[0]);
+                    if (back.needs(1)) kernels::conv2d_backward_weight(ctx, s, dy, x, grads[1]);
+                    if (back.needs(2)) kernels::column_sum(ctx, dy, grads[2]);
                   });
-                  if (back.needs(2))
-                    on_device(dy, [&](auto ctx) { kernels::column_sum(ctx, dy, grads[2]); });
                   return grads;
                 });
 }

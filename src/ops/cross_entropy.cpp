@@ -2,7 +2,6 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/cross_entropy.h"
-#include "kernels/reduce.h"
 #include "ops/common.h"
 
 namespace cytograd {
@@ -23,6 +22,8 @@ void validate(const Tensor& logits, const Tensor& labels, const CrossEntropyOpti
                     labels.shape());
   check<ValueError>(options.label_smoothing >= 0 && options.label_smoothing <= 1, op,
                     "label_smoothing must be in [0, 1], got ", options.label_smoothing);
+  check_device(op, logits, labels, "labels");
+  check_device(op, logits, options.class_weight, "class_weight");
   if (!options.class_weight.defined()) return;
   check<ShapeError>(options.class_weight.shape() == Shape{logits.size(1)}, op,
                     "class_weight expects ", Shape{logits.size(1)}, ", got ",
@@ -33,27 +34,20 @@ void validate(const Tensor& logits, const Tensor& labels, const CrossEntropyOpti
                     "class_weight takes no gradient; detach it first");
 }
 
-// Checks every label and weight; returns the summed weight of the targets.
-double target_weight(const kernels::CrossEntropyInput& in) {
+// Values, which only the host can look at.
+void check_values(const kernels::CrossEntropyInput& in) {
   const int64_t classes = in.logits.size(1);
-  std::vector<double> weight(static_cast<size_t>(classes), 1.0);
-  if (in.class_weight.defined()) weight = in.class_weight.to_vector<double>();
-  for (int64_t c = 0; c < classes; ++c)
-    check<ValueError>(weight[static_cast<size_t>(c)] >= 0, op, "class_weight must be >= 0, got ",
-                      weight[static_cast<size_t>(c)], " for class ", c);
+  if (in.class_weight.defined()) {
+    const std::vector<double> weight = in.class_weight.to_vector<double>();
+    for (int64_t c = 0; c < classes; ++c)
+      check<ValueError>(weight[static_cast<size_t>(c)] >= 0, op, "class_weight must be >= 0, got ",
+                        weight[static_cast<size_t>(c)], " for class ", c);
+  }
   const int64_t* labels = in.labels.data<int64_t>();
-  double total = 0;
-  for (int64_t n = 0; n < in.labels.numel(); ++n) {
+  for (int64_t n = 0; n < in.labels.numel(); ++n)
     check<ValueError>(labels[n] >= 0 && labels[n] < classes, op, "label ", labels[n],
                       " at position ", n, " is not in 0..", classes - 1);
-    total += weight[static_cast<size_t>(labels[n])];
-  }
-  return total;
 }
-
-struct Params {
-  double label_smoothing, scale;
-};
 
 }  // namespace
 
@@ -63,30 +57,33 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
   const Tensor weight = options.class_weight.defined() ? packed(options.class_weight) : Tensor{};
   const kernels::CrossEntropyInput in{packed(logits), packed(labels), weight,
                                       options.label_smoothing};
-  const double total_weight = target_weight(in);
   const bool average = options.reduction == Reduction::mean;
+  const bool on_host = logits.device().type == DeviceType::cpu;
   check<ValueError>(!average || logits.size(0) > 0, op, "the mean expects at least one sample");
-  check<ValueError>(!average || total_weight > 0, op,
-                    "the weights of the targets sum to 0; the mean is not defined");
+  if (on_host) check_values(in);
+  Tensor total;
+  if (average) {
+    total = Tensor::empty({}, Dtype::float64, logits.device());
+    on_device(logits, [&](auto ctx) { kernels::cross_entropy_weight(ctx, in, total); });
+    check<ValueError>(!on_host || total.item() > 0, op,
+                      "the weights of the targets sum to 0; the mean is not defined");
+  }
   Tensor losses = Tensor::empty(labels.shape(), logits.dtype(), logits.device());
   const Tensor lse = Tensor::empty_like(losses);
   on_device(logits, [&](auto ctx) { kernels::cross_entropy(ctx, in, losses, lse); });
   Tensor y = losses;
   if (options.reduction != Reduction::none) {
     y = Tensor::empty({}, logits.dtype(), logits.device());
-    on_device(logits, [&](auto ctx) {
-      kernels::sum(ctx, losses, {1, losses.numel(), 1}, average ? total_weight : 1, y);
-    });
+    on_device(logits, [&](auto ctx) { kernels::cross_entropy_reduce(ctx, losses, total, y); });
   }
-  return record(op, {logits}, y, {in.logits, in.labels, weight, lse},
-                Params{options.label_smoothing, average ? 1 / total_weight : 1},
-                [](const auto& back, const Tensor& dy) -> Grads {
-                  const kernels::CrossEntropyInput saved{
-                      back.saved[0], back.saved[1], back.saved[2], back.params.label_smoothing};
+  return record(op, {logits}, y, {in.logits, in.labels, weight, lse, total},
+                options.label_smoothing, [](const auto& back, const Tensor& dy) -> Grads {
+                  const kernels::CrossEntropyInput saved{back.saved[0], back.saved[1],
+                                                         back.saved[2], back.params};
                   const Tensor g = packed(dy);
                   Tensor dx = Tensor::empty_like(saved.logits);
                   on_device(g, [&](auto ctx) {
-                    kernels::cross_entropy_backward(ctx, saved, back.saved[3], g, back.params.scale,
+                    kernels::cross_entropy_backward(ctx, saved, back.saved[3], g, back.saved[4],
                                                     dx);
                   });
                   return {dx};

@@ -52,8 +52,7 @@ Tensor binary(const char* op, const Tensor& a, const Tensor& b) {
                     " and ", b.dtype());
   check<DtypeError>(a.dtype() == Dtype::float32 || a.dtype() == Dtype::float64, op,
                     "expects float32 or float64, got ", a.dtype());
-  check<DeviceError>(a.device() == b.device(), op, "both operands expect one device, got ",
-                     a.device(), " and ", b.device());
+  check_device(op, a, b, "the second operand");
   broadcast_shapes(a.shape(), b.shape(), op);
   return apply<F>(a, b);
 }

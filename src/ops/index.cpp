@@ -1,7 +1,5 @@
 #include "cytograd/ops/index.h"
 
-#include <cstring>
-
 #include "cytograd/autograd/record.h"
 #include "kernels/index.h"
 #include "ops/common.h"
@@ -9,8 +7,10 @@
 namespace cytograd {
 namespace {
 
+// On the CPU every index is looked at; on CUDA that would wait for the device (kernels/index.h).
 void check_index(const Tensor& index, int64_t size, const char* op, const char* name = "index") {
   check<DtypeError>(index.dtype() == Dtype::int64, op, name, " expects int64, got ", index.dtype());
+  if (index.device().type != DeviceType::cpu) return;
   const Tensor packed_index = packed(index);
   const int64_t* values = packed_index.data<int64_t>();
   for (int64_t i = 0; i < packed_index.numel(); ++i)
@@ -56,6 +56,7 @@ Tensor gather(const Tensor& x, int dim, const Tensor& index) {
   dim = normalize_dim(dim, x.ndim(), "gather");
   check<ShapeError>(within(index.shape(), x.shape(), dim), "gather", "index ", index.shape(),
                     " does not fit input ", x.shape(), " except along axis ", dim);
+  check_device("gather", x, index, "index");
   check_index(index, x.shape()[dim], "gather");
   return read("gather", x, dim, index);
 }
@@ -64,6 +65,7 @@ Tensor index_select(const Tensor& x, int dim, const Tensor& index) {
   dim = normalize_dim(dim, x.ndim(), "index_select");
   check<ShapeError>(index.ndim() == 1, "index_select", "index expects one axis, got ",
                     index.shape());
+  check_device("index_select", x, index, "index");
   check_index(index, x.shape()[dim], "index_select");
   Shape shape = x.shape(), strides = Shape::filled(x.ndim(), 0);
   shape[dim] = index.numel();
@@ -77,10 +79,12 @@ Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& 
                     "expects float32 or float64, got ", x.dtype());
   check<DtypeError>(src.dtype() == x.dtype(), "scatter_add", "src expects ", x.dtype(), ", got ",
                     src.dtype());
+  check_device("scatter_add", x, src, "src");
   check<ShapeError>(within(index.shape(), x.shape(), dim), "scatter_add", "index ", index.shape(),
                     " does not fit input ", x.shape(), " except along axis ", dim);
   check<ShapeError>(within(index.shape(), src.shape(), -1), "scatter_add", "src expects at least ",
                     index.shape(), " as index has, got ", src.shape());
+  check_device("scatter_add", x, index, "index");
   check_index(index, x.shape()[dim], "scatter_add");
   const Tensor y = scattered(x.detach().clone(), dim, index, prefix(src, index.shape()));
   return record("scatter_add", {x, src}, y, {index}, dim,
@@ -103,14 +107,8 @@ Tensor one_hot(const Tensor& labels, int64_t classes, Dtype dtype) {
   check_index(labels, classes, "one_hot", "label");
   Shape shape = labels.shape();
   shape.push_back(classes);
-  const Tensor y = Tensor::zeros(shape, dtype, labels.device());
-  const Tensor packed_labels = packed(labels);
-  const int64_t* at = packed_labels.data<int64_t>();
-  const Tensor one = Tensor::ones({}, dtype);
-  const size_t size = size_of(dtype);
-  for (int64_t i = 0; i < packed_labels.numel(); ++i)
-    std::memcpy(static_cast<char*>(y.raw_data()) + static_cast<size_t>(i * classes + at[i]) * size,
-                one.raw_data(), size);
+  const Tensor y = Tensor::empty(shape, dtype, labels.device());
+  on_device(y, [&](auto ctx) { kernels::one_hot(ctx, packed(labels), y); });
   return y;
 }
 

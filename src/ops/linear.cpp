@@ -16,6 +16,8 @@ void validate(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                     "expects float32 or float64, got ", x.dtype());
   check<DtypeError>(weight.dtype() == x.dtype(), "linear", "weight expects ", x.dtype(), ", got ",
                     weight.dtype());
+  check_device("linear", x, weight, "weight");
+  check_device("linear", x, bias, "bias");
   if (!bias.defined()) return;
   check<ShapeError>(bias.shape() == Shape{weight.size(0)}, "linear", "bias expects ",
                     Shape{weight.size(0)}, " for weight ", weight.shape(), ", got ", bias.shape());

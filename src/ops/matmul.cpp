@@ -33,6 +33,7 @@ void validate(const Tensor& a, const Tensor& b) {
                     a.shape(), " and ", b.shape());
   check<ShapeError>(a.size(-1) == b.size(-2), "matmul", "the inner sizes of ", a.shape(), " and ",
                     b.shape(), " differ");
+  check_device("matmul", a, b, "the second operand");
   check<DtypeError>(a.dtype() == b.dtype(), "matmul", "both operands expect one dtype, got ",
                     a.dtype(), " and ", b.dtype());
   check<DtypeError>(a.dtype() == Dtype::float32 || a.dtype() == Dtype::float64, "matmul",

@@ -2,6 +2,7 @@
 
 #include "cytograd/autograd/record.h"
 #include "kernels/pairwise_distance.h"
+#include "ops/common.h"
 
 namespace cytograd {
 
@@ -11,6 +12,7 @@ Tensor pairwise_distance(const Tensor& x, const Tensor& y) {
                     "expects [N, D] and [M, D], got ", x.shape(), " and ", y.shape());
   check<DtypeError>(x.dtype() == y.dtype(), op, "expects one dtype, got ", x.dtype(), " and ",
                     y.dtype());
+  check_device(op, x, y, "the second operand");
   const Tensor xc = x.contiguous(), yc = y.contiguous();
   Tensor d = Tensor::empty({x.size(0), y.size(0)}, x.dtype(), x.device());
   on_device(x, [&](auto ctx) { kernels::pairwise_distance(ctx, xc, yc, d); });

@@ -1,23 +1,16 @@
 #include "cytograd/ops/random_normal.h"
 
-#include "cytograd/core/parallel.h"
-#include "cytograd/core/random.h"
 #include "cytograd/core/random_scope.h"
-#include "kernels/context.h"
+#include "kernels/random_normal.h"
 
 namespace cytograd {
 
-Tensor random_normal(const Shape& shape, Dtype dtype) {
-  constexpr int64_t chunk = 1 << 12;
+Tensor random_normal(const Shape& shape, Dtype dtype, Device device) {
   const uint64_t key = RandomScope::next_key("random_normal", "normal");
-  Tensor out = Tensor::empty(shape, dtype);
-  dispatch_floating(dtype, "random_normal", [&]<class T>() {
-    T* values = out.data<T>();
-    parallel_for(out.numel(), chunk, [&](int64_t begin, int64_t end) {
-      Rng rng(key, "normal", static_cast<uint64_t>(begin / chunk));
-      for (int64_t i = begin; i < end; ++i) values[i] = static_cast<T>(rng.normal());
-    });
-  });
+  check<DtypeError>(dtype == Dtype::float32 || dtype == Dtype::float64, "random_normal",
+                    "expects float32 or float64, got ", dtype);
+  const Tensor out = Tensor::empty(shape, dtype, device);
+  on_device(out, [&](auto ctx) { kernels::random_normal(ctx, key, out); });
   return out;
 }
 

@@ -187,6 +187,7 @@ Tensor concat(const Tensors& tensors, int dim) {
     const Tensor& x = tensors[i];
     check<DtypeError>(x.dtype() == first.dtype(), "concat", "tensor ", i, " expects ",
                       first.dtype(), ", got ", x.dtype());
+    check_device("concat", first, x, ("tensor " + std::to_string(i)).c_str());
     bool fits = x.ndim() == first.ndim();
     for (int d = 0; fits && d < x.ndim(); ++d) fits = d == dim || x.shape()[d] == first.shape()[d];
     check<ShapeError>(fits, "concat", "tensor ", i, " expects the shape ", first.shape(),

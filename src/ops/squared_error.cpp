@@ -15,6 +15,8 @@ void validate(const Tensor& x, const Tensor& y, const Tensor& weight) {
   check<DtypeError>(x.dtype() == Dtype::float32 || x.dtype() == Dtype::float64, op,
                     "expects float32 or float64, got ", x.dtype());
   check<DtypeError>(y.dtype() == x.dtype(), op, "target expects ", x.dtype(), ", got ", y.dtype());
+  check_device(op, x, y, "target");
+  check_device(op, x, weight, "weight");
   if (!weight.defined()) return;
   check<ShapeError>(x.ndim() >= 1, op, "a weight expects values with axes");
   Shape expected = x.shape();
@@ -45,9 +47,9 @@ Tensor squared_error(const Tensor& prediction, const Tensor& target, const Tenso
                   for (size_t i : {0u, 1u}) {
                     if (!back.needs(i)) continue;
                     grads[i] = Tensor::empty_like(x);
-                    const double factor = (i == 0 ? 2 : -2) * dy.item();
+                    const double factor = i == 0 ? 2 : -2;
                     on_device(x, [&](auto ctx) {
-                      kernels::squared_error_backward(ctx, x, y, w, channels_of(x), factor,
+                      kernels::squared_error_backward(ctx, x, y, w, channels_of(x), factor, dy,
                                                       grads[i]);
                     });
                   }

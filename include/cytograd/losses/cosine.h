@@ -1,7 +1,6 @@
 #pragma once
 
 #include <limits>
-#include <vector>
 
 #include "cytograd/core/error.h"
 #include "cytograd/ops/elementwise.h"
@@ -18,14 +17,13 @@ inline Tensor cosine_distance(const Tensor& a, const Tensor& b) {
                     "expects two tensors of one shape [B, D], got ", a.shape(), " and ", b.shape());
   const Tensor length_a = norm(a, 1), length_b = norm(b, 1);
   // 0 where a row is zero, else 1: the quotient's slope there would be that of a / 1e-8. A NaN
-  // counts, so that it is seen.
-  std::vector<double> counted = (length_a * length_b).to_vector<double>();
-  for (double& length : counted) length = length == 0 ? 0 : 1;
+  // counts, so that it is seen. Twice, because the smallest float is 1e-45.
+  const Tensor counted = clamp(clamp((length_a * length_b).detach() * 1e38, 0, 1) * 1e38, 0, 1);
   const auto at_least = [](const Tensor& length) {
     return clamp(length, 1e-8, std::numeric_limits<double>::infinity());
   };
   const Tensor cosine = sum(a * b, 1) / (at_least(length_a) * at_least(length_b));
-  return 1.0 - mean(cosine * Tensor::from(counted).to(a.dtype()));
+  return 1.0 - mean(cosine * counted);
 }
 
 }  // namespace cytograd::losses

@@ -50,6 +50,12 @@ void fill(const Tensor& parameter, const Stream& stream, std::string_view name, 
   check<DtypeError>(is_floating(parameter.dtype()) && parameter.dtype() != Dtype::bfloat16, "init",
                     "expects float32 or float64, got ", parameter.dtype());
   check<ValueError>(parameter.is_contiguous(), "init", "the parameter is not contiguous");
+  if (parameter.device().type != DeviceType::cpu) {  // the same values as on the CPU
+    const Tensor values = Tensor::empty(parameter.shape(), parameter.dtype());
+    fill(values, stream, name, draw);
+    parameter.detach().copy_(values);
+    return;
+  }
   constexpr int64_t chunk = 1 << 14;
   const std::string purpose = stream.purpose(name);
   const auto run = [&]<class T>(T* values) {

@@ -20,7 +20,8 @@ struct CrossEntropyOptions {
 /// @param logits [N, C], float32 or float64   @param labels [N], int64
 /// @return a scalar, or [N] for Reduction::none. Gradient: logits only.
 /// @throws ShapeError, DtypeError; ValueError for N = 0 with mean, a label out of range (naming
-///   the label and its position), a negative weight, or targets whose weights sum to 0 with mean
+///   the label and its position), a negative weight, or targets whose weights sum to 0 with mean.
+///   On CUDA, where looking at values would wait for the device, these give NaN
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
                      const CrossEntropyOptions& options = {});
 

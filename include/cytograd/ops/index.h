@@ -6,7 +6,9 @@
 /// Reading and adding by index. `index` is int64 with values in 0..size-1; no negative indices.
 /// Gradients flow to x and src. Deterministic: elements are added in order of the index.
 ///
-/// @throws DtypeError unless index is int64, ShapeError, ValueError naming the index out of range
+/// @throws DtypeError unless index is int64, ShapeError, DeviceError unless all are on one device,
+/// ValueError naming the index out of range. On CUDA, where that would wait for the device, an
+/// index out of range reads NaN (0 for integers) and adds to nothing.
 
 namespace cytograd {
 
