@@ -15,13 +15,7 @@ using simd::Rows;
 constexpr int64_t kStrip = simd::norm_strip;
 constexpr int64_t kTileElements = 1 << 16;  // 256 KB of float32: stays in the second-level cache
 
-const simd::ChannelNormTable& table() {
-#if defined(__x86_64__)
-  if (current_isa() == Isa::avx512) return simd::channel_norm_avx512;
-  if (current_isa() == Isa::avx2) return simd::channel_norm_avx2;
-#endif
-  return simd::channel_norm_portable;
-}
+const simd::ChannelNormTable& table() { return CYTOGRAD_OF_ISA(simd::channel_norm); }
 
 template <class T>
 const simd::ChannelNormKernels<T>& kernels_of() {

@@ -5,19 +5,7 @@
 namespace cytograd::cpu {
 namespace {
 
-const simd::GemmTable& table() {
-#if defined(__x86_64__)
-  switch (current_isa()) {
-    case Isa::avx512:
-      return simd::gemm_avx512;
-    case Isa::avx2:
-      return simd::gemm_avx2;
-    case Isa::portable:
-      break;
-  }
-#endif
-  return simd::gemm_portable;
-}
+const simd::GemmTable& table() { return CYTOGRAD_OF_ISA(simd::gemm); }
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -10,12 +10,7 @@ namespace {
 using cpu::kPoolStrip;
 using cpu::PoolSizes;
 
-const simd::MaxPoolTable& table() {
-#if defined(__x86_64__)
-  if (current_isa() != Isa::portable) return simd::max_pool_avx2;
-#endif
-  return simd::max_pool_portable;
-}
+const simd::MaxPoolTable& table() { return CYTOGRAD_OF_ISA(simd::max_pool); }
 
 /// As wide as T, so that comparing and choosing stay in lanes of one width.
 template <class T>

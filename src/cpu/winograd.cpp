@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/isa.h"
 #include "cpu/gemm_driver.h"
 #include "cpu/simd/winograd_table.h"
 
@@ -14,19 +15,7 @@ using simd::max_depth;
 constexpr int64_t kPlaces = 36;  // of a transformed tile, 6 x 6
 constexpr int64_t kTile = 4;     // output pixels along a side
 
-const simd::WinogradTable& table() {
-#if defined(__x86_64__)
-  switch (current_isa()) {
-    case Isa::avx512:
-      return simd::winograd_avx512;
-    case Isa::avx2:
-      return simd::winograd_avx2;
-    case Isa::portable:
-      break;
-  }
-#endif
-  return simd::winograd_portable;
-}
+const simd::WinogradTable& table() { return CYTOGRAD_OF_ISA(simd::winograd); }
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -25,6 +25,7 @@ struct MaxPoolTable {
 extern const MaxPoolTable max_pool_portable;
 #if defined(__x86_64__)
 extern const MaxPoolTable max_pool_avx2;
+inline constexpr const MaxPoolTable& max_pool_avx512 = max_pool_avx2;  // serves both
 #endif
 
 }  // namespace cytograd::simd
