@@ -186,6 +186,9 @@ template <class T>
 void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, T* y,
                     const Epilogue<T>& epilogue) {
   if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_forward(s, x, weight, y, epilogue);
+  if constexpr (sizeof(T) == 4)
+    if (cpu::winograd_pays(s))
+      return cpu::winograd_forward(s, x, cpu::pack_winograd(s, weight), y, false, epilogue);
   const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
   for_each_group(s, [&](int64_t group) {
     const Patches<T> patches = input_patches(s, x + group * c_in);
@@ -230,6 +233,8 @@ void conv2d_fused(const Conv2dShape& s, const T* x, const PackedFilters& filters
 template <class T>
 void conv2d_backward_data(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
   if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_backward_data(s, dy, weight, dx);
+  if constexpr (sizeof(T) == 4)
+    if (cpu::winograd_pays(s)) return cpu::winograd_backward_data(s, dy, weight, dx);
   for_each_group(s, [&](int64_t group) {
     for (int64_t first_h = 0; first_h < std::min(s.stride_h, s.h); ++first_h)
       for (int64_t first_w = 0; first_w < std::min(s.stride_w, s.w); ++first_w)
@@ -241,6 +246,8 @@ template <class T>
 void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   using Kernels = simd::GemmKernels<T>;
   if (is_depthwise(s) && s.groups > 1) return cpu::depthwise_backward_weight(s, x, dy, dw);
+  if constexpr (sizeof(T) == 4)
+    if (cpu::winograd_pays(s)) return cpu::winograd_backward_weight(s, x, dy, dw);
   const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
   const int64_t filter = s.kh * s.kw * c_in;
   const bool pointwise = is_pointwise(s);

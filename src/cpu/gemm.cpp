@@ -7,7 +7,6 @@ namespace {
 
 const simd::GemmTable& table() { return CYTOGRAD_OF_ISA(simd::gemm); }
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Enough splits of a long depth to occupy a machine when C alone is too small for it. Depends on
 // nothing but the shape.

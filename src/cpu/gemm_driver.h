@@ -14,6 +14,8 @@
 
 namespace cytograd::cpu {
 
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 template <class T>
 const simd::GemmKernels<T>& gemm_kernels();
 
@@ -201,6 +203,7 @@ void pack_by_depth(const simd::GemmKernels<T>& kernels, const BlockOfA& block,
     from += rows;
   }
   product.by_depth = true;
+  product.row_stride = kernels.panel_rows;
 }
 
 }  // namespace cytograd::cpu

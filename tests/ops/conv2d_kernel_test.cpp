@@ -110,6 +110,13 @@ const Conv2dShape shapes[] = {
      .dilation_w = 3},
     {.n = 1, .h = 2, .w = 3, .c_in = 40, .c_out = 20, .kh = 5, .kw = 5, .pad_h = 4, .pad_w = 4},
     {.n = 2, .h = 14, .w = 14, .c_in = 65, .c_out = 35, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+    // By Winograd in float32 as the one above: tiles cut at every side, several blocks of depth and
+    // chunks of tiles, one pixel per image, no padding and the widest.
+    {.n = 3, .h = 19, .w = 23, .c_in = 16, .c_out = 50, .kh = 3, .kw = 3},
+    {.n = 5, .h = 34, .w = 33, .c_in = 24, .c_out = 17, .kh = 3, .kw = 3, .pad_h = 2, .pad_w = 1},
+    {.n = 30, .h = 1, .w = 1, .c_in = 40, .c_out = 16, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+    {.n = 8, .h = 7, .w = 6, .c_in = 300, .c_out = 31, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 2},
+    {.n = 8, .h = 8, .w = 9, .c_in = 18, .c_out = 270, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
 };
 
 size_t index(int64_t i) { return static_cast<size_t>(i); }
@@ -234,5 +241,35 @@ TEST_CASE("conv2d kernels pass NaN through zero filters and zero gradients") {
     std::fill(in.y.begin(), in.y.end(), 0.0f);
     CHECK(std::isnan(backward_weight(s, in)[0]));
     CHECK(backward_weight(s, in)[1] == 0.0f);
+  });
+}
+
+TEST_CASE("conv2d by Winograd spreads NaN within a tile and no further") {
+  for_each_isa([](const std::string&) {
+    const Conv2dShape s{.n = 2,
+                        .h = 16,
+                        .w = 16,
+                        .c_in = 16,
+                        .c_out = 16,
+                        .kh = 3,
+                        .kw = 3,
+                        .pad_h = 1,
+                        .pad_w = 1};
+    Operands<float> in(s);
+    std::fill(in.weight.begin(), in.weight.end(), 0.0f);
+    std::fill(in.y.begin(), in.y.end(), 0.0f);
+    in.x[index((6 * 16 + 6) * 16)] = NAN;
+    const auto y = forward<float>(s, in);
+    for (int64_t i = 0; i < 2 * 16 * 16; ++i) {
+      const int64_t row = i / 16, col = i % 16;
+      const bool tile = row >= 4 && row < 8 && col >= 4 && col < 8;
+      const bool sees = row >= 5 && row < 8 && col >= 5 && col < 8;
+      INFO("row ", row, " column ", col);
+      if (sees) CHECK(std::isnan(y[index(i * 16)]));
+      if (!tile) CHECK(y[index(i * 16)] == 0.0f);
+    }
+    const auto dw = backward_weight(s, in);
+    CHECK(std::isnan(dw[0]));
+    CHECK(dw[1] == 0.0f);  // another input channel
   });
 }

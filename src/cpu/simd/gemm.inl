@@ -126,7 +126,7 @@ inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) 
   const T* b = p.b;
   for (int64_t k = 0; k < p.depth; ++k) {
     rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i]; });
-    a += row_tile;
+    a += p.row_stride;
     b += panel_columns<T>;
   }
 }

@@ -36,8 +36,8 @@ struct RowGroup {
 /// One panel of B against a block of A: c[i][j] (+)= sum over p of a[i, p] b[p, j].
 ///
 /// "By row", row i of a group begins at a + i*row_stride; its elements are `segments` runs of
-/// segment_depth consecutive ones, segment_stride apart. "By depth", a is packed
-/// [depth][panel_rows].
+/// segment_depth consecutive ones, segment_stride apart. "By depth", a is stored
+/// [depth][rows] with row_stride elements from one step to the next.
 template <class T>
 struct Product {
   int64_t depth, cols;  // cols <= panel_cols

@@ -5,7 +5,7 @@
 
 namespace cytograd::simd {
 
-constinit const WinogradTable winograd_avx512 = {&winograd_input, &winograd_output};
+constinit const WinogradTable winograd_avx512 = winograd_transforms;
 
 }  // namespace cytograd::simd
 #endif

@@ -4,6 +4,6 @@
 
 namespace cytograd::simd {
 
-constinit const WinogradTable winograd_portable = {&winograd_input, &winograd_output};
+constinit const WinogradTable winograd_portable = winograd_transforms;
 
 }  // namespace cytograd::simd

@@ -4,7 +4,8 @@
 
 /// @file
 /// The transforms of Winograd's minimal filtering F(4x4, 3x3) for each instruction set. As in
-/// gemm_table.h, the units that fill these tables hold only code with internal linkage.
+/// gemm_table.h, the units that fill these tables hold only code with internal linkage. Vectors of
+/// channels stand at the 36 places of a transformed tile, `*_stride` elements apart.
 
 namespace cytograd::simd {
 
@@ -14,13 +15,13 @@ struct WinogradInput {
   int64_t row_stride, pixel_stride;
   int row_begin, row_end, col_begin, col_end;
   int64_t channels;
-  float* v;          // 36 vectors of `channels`
-  int64_t v_stride;  // elements between them
+  float* v;
+  int64_t v_stride;
 };
 
 /// One tile of 4 x 4 output pixels, of which rows x cols exist.
 struct WinogradOutput {
-  const float* m;  // 36 vectors of `channels`
+  const float* m;
   int64_t m_stride;
   float* y;
   int64_t row_stride, pixel_stride;
@@ -31,9 +32,40 @@ struct WinogradOutput {
   bool relu;
 };
 
+/// Filters of 3 x 3 taps, one per channel.
+struct WinogradFilter {
+  const float* w;
+  int64_t tap_stride;
+  int64_t channels;
+  float* u;
+  int64_t u_stride;
+};
+
+/// The transposed `output`: one tile of 4 x 4 output gradients, of which rows x cols exist.
+struct WinogradOutputGradient {
+  const float* dy;
+  int64_t row_stride, pixel_stride;
+  int rows, cols;
+  int64_t channels;
+  float* u;
+  int64_t u_stride;
+};
+
+/// The transposed `filter`: gradients of 3 x 3 taps, one filter per channel.
+struct WinogradFilterGradient {
+  const float* m;
+  int64_t m_stride;
+  int64_t channels;
+  float* dw;
+  int64_t tap_stride;
+};
+
 struct WinogradTable {
   void (*input)(const WinogradInput&);
   void (*output)(const WinogradOutput&);
+  void (*filter)(const WinogradFilter&);
+  void (*output_gradient)(const WinogradOutputGradient&);
+  void (*filter_gradient)(const WinogradFilterGradient&);
 };
 
 extern const WinogradTable winograd_portable;
