@@ -1,23 +1,8 @@
 #include "cytograd/core/dtype.h"
 
-#include <cstring>
 #include <ostream>
 
 namespace cytograd {
-
-float to_float(bfloat16 x) {
-  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
-  float out;
-  std::memcpy(&out, &bits, sizeof out);
-  return out;
-}
-
-bfloat16 to_bfloat16(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>((bits >> 16) | 0x40u)};
-  return {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
-}
 
 size_t size_of(Dtype dtype) {
   switch (dtype) {

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstdint>
 
+#ifndef CYTOGRAD_HD
 #ifdef __CUDACC__
 #define CYTOGRAD_HD __host__ __device__
 #else
 #define CYTOGRAD_HD
+#endif
 #endif
 
 /// @file

@@ -2,7 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iosfwd>
+
+/// On functions that kernels on both devices call.
+#ifndef CYTOGRAD_HD
+#ifdef __CUDACC__
+#define CYTOGRAD_HD __host__ __device__
+#else
+#define CYTOGRAD_HD
+#endif
+#endif
 
 namespace cytograd {
 
@@ -14,9 +24,19 @@ enum class Dtype : uint8_t { float32, float64, bfloat16, int64, uint8 };
 struct bfloat16 {
   uint16_t bits;
 };
-float to_float(bfloat16 x);
+CYTOGRAD_HD inline float to_float(bfloat16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+  float out;
+  std::memcpy(&out, &bits, sizeof out);
+  return out;
+}
 /// Rounds to nearest even; NaN stays NaN.
-bfloat16 to_bfloat16(float x);
+CYTOGRAD_HD inline bfloat16 to_bfloat16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>((bits >> 16) | 0x40u)};
+  return {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
 
 size_t size_of(Dtype dtype);
 bool is_floating(Dtype dtype);
