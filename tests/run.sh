@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and passes the tests. PRESET chooses the build (default: release).
+# Installs what is missing, builds, and passes the tests. PRESET chooses the build (default: release, for the CPU;
+# CYTOGRAD_CUDA=ON or EMULATED adds the CUDA backend).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${PRESET:-release}
+cuda=()
+[ "$preset" = release ] && cuda=("-DCYTOGRAD_CUDA=${CYTOGRAD_CUDA:-OFF}")
 
 .ci/install.sh
-cmake --preset "$preset" ${CMAKE_ARGS:-}
+cmake --preset "$preset" "${cuda[@]}" ${CMAKE_ARGS:-}
 cmake --build --preset "$preset" -j "$(nproc)"
 ctest --preset "$preset" -j "$(nproc)" "$@"

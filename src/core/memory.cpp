@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <new>
 #include <string>
 
+#include "core/device_memory.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd {
@@ -40,7 +42,7 @@ class CpuAllocator {
   void* allocate(size_t bytes, size_t& capacity) {
     capacity = round_up(bytes);
     const std::lock_guard lock(mutex_);
-    if (fail_at_ > 0 && --fail_at_ == 0) fail(bytes);
+    if (allocation_must_fail()) fail(bytes);
     auto it = free_.lower_bound(capacity);
     void* data;
     if (it != free_.end() && it->first <= 2 * capacity) {
@@ -85,10 +87,6 @@ class CpuAllocator {
     const std::lock_guard lock(mutex_);
     stats_.peak = stats_.in_use;
   }
-  void fail_at(int64_t n) {
-    const std::lock_guard lock(mutex_);
-    fail_at_ = n;
-  }
 
  private:
   static void* from_system(size_t capacity) {
@@ -131,8 +129,12 @@ class CpuAllocator {
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
   MemoryStats stats_;
-  int64_t fail_at_ = 0;
 };
+
+// For tests, which allocate on one thread while it counts.
+std::atomic<int64_t> allocations_until_failure{0};
+
+bool on_host(Device device) { return device.type == DeviceType::cpu; }
 
 // Never destroyed: tensors with static lifetime may be freed after every other static.
 CpuAllocator& allocator() {
@@ -142,17 +144,28 @@ CpuAllocator& allocator() {
 
 }  // namespace
 
-MemoryStats memory_stats(Device) { return allocator().stats(); }
-void reset_peak_memory(Device) { allocator().reset_peak(); }
-void empty_cache(Device) { allocator().empty(); }
-void fail_allocation_at(int64_t n) { allocator().fail_at(n); }
-
-Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
-  check<DeviceError>(device.type == DeviceType::cpu, "storage", "this build has no ", device,
-                     "; it was built for the CPU");
-  data_ = allocator().allocate(bytes, capacity_);
+MemoryStats memory_stats(Device device) {
+  return on_host(device) ? allocator().stats() : device::stats(device);
+}
+void reset_peak_memory(Device device) {
+  on_host(device) ? allocator().reset_peak() : device::reset_peak(device);
+}
+void empty_cache(Device device) {
+  on_host(device) ? allocator().empty() : device::empty_cache(device);
 }
 
-Storage::~Storage() { allocator().release(data_, capacity_); }
+void fail_allocation_at(int64_t n) { allocations_until_failure = n; }
+bool allocation_must_fail() {
+  return allocations_until_failure > 0 && --allocations_until_failure == 0;
+}
+
+Storage::Storage(size_t bytes, Device device) : bytes_(bytes), device_(device) {
+  data_ =
+      on_host(device) ? allocator().allocate(bytes, capacity_) : device::allocate(device, bytes);
+}
+
+Storage::~Storage() {
+  on_host(device_) ? allocator().release(data_, capacity_) : device::release(device_, data_);
+}
 
 }  // namespace cytograd

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/device_memory.h"
 #include "cytograd/autograd/record.h"
 #include "kernels/elementwise.h"
 
@@ -43,6 +44,17 @@ bool reaches_within(const Shape& shape, const Shape& strides, int64_t offset, in
     if (__builtin_add_overflow(end, reach, &end)) return false;
   }
   return low >= 0 && high < capacity;
+}
+
+// Between two devices; both packed, of one dtype and shape.
+void copy_bytes(const Tensor& to, const Tensor& from) {
+  if (to.bytes() == 0) return;
+  if (from.device().type == DeviceType::cpu)
+    device::copy_from_host(to.device(), to.raw_data(), from.raw_data(), to.bytes());
+  else if (to.device().type == DeviceType::cpu)
+    device::copy_to_host(from.device(), to.raw_data(), from.raw_data(), to.bytes());
+  else
+    device::copy_across(to.device(), to.raw_data(), from.device(), from.raw_data(), to.bytes());
 }
 
 // An element behind several indices has no one value after a parallel write.
@@ -149,8 +161,11 @@ Tensor Tensor::to(Dtype dtype) const {
 
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
-  check<DeviceError>(false, "to", "this build has no ", device, "; it was built for the CPU");
-  return {};
+  const Tensor out = empty(shape(), dtype(), device);
+  copy_bytes(out, detach().contiguous());
+  if (!is_floating(dtype())) return out;
+  return record("to", {*this}, out, {}, this->device(),
+                [](const auto& back, const Tensor& dy) -> Grads { return {dy.to(back.params)}; });
 }
 
 Tensor Tensor::detach() const {
@@ -167,7 +182,7 @@ double Tensor::item() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   const NoGrad no_grad;
-  const Tensor packed_copy = to(dtype_of<T>).contiguous();
+  const Tensor packed_copy = to(dtype_of<T>).to(Device::cpu()).contiguous();
   const T* values = packed_copy.template data<T>();
   return std::vector<T>(values, values + packed_copy.numel());
 }
@@ -205,7 +220,14 @@ void Tensor::copy_(const Tensor& source) const {
   // Elements that are read after they were written would depend on the order.
   const bool overlaps = source.storage() == storage() &&
                         !(source.offset() == offset() && source.strides() == strides());
-  const Tensor from = overlaps ? source.detach().clone() : source;
+  Tensor from = overlaps ? source.detach().clone() : source.detach();
+  if (from.device() != device()) {
+    if (from.dtype() == dtype() && is_contiguous()) {
+      copy_bytes(*this, from.contiguous());
+      return storage()->bump_version();
+    }
+    from = from.to(device());
+  }
   on_device(*this, [&](auto ctx) { kernels::copy(ctx, *this, from); });
   storage()->bump_version();
 }

@@ -73,6 +73,9 @@ class Tensor {
   /// Converts the element type; rounds to nearest. Values beyond an integer type become its nearest
   /// value, NaN becomes 0. Differentiable between floating types.
   Tensor to(Dtype dtype) const;
+  /// A copy on another device, or this tensor if it is there already. Differentiable. From the host
+  /// to a device the copy may still run when this returns; later work there waits for it.
+  /// @throws DeviceError without such a device, or when it is full
   Tensor to(Device device) const;
   /// The same data outside the graph.
   Tensor detach() const;
@@ -89,8 +92,8 @@ class Tensor {
   /// In-place changes; they bump the storage version. @throws StateError if this tensor takes part
   /// in differentiation and recording is on, ValueError if it repeats its elements (stride 0)
   void fill_(double value) const;
-  /// Same shape; converts the element type as `to`. `source` may overlap this tensor; its graph is
-  /// not followed.
+  /// Same shape; converts the element type as `to`, from any device. `source` may overlap this
+  /// tensor; its graph is not followed.
   void copy_(const Tensor& source) const;
 
   // Differentiation.

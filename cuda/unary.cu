@@ -1,0 +1,84 @@
+#include "kernels/unary.h"
+
+#include "cuda/core/index.cuh"
+#include "cuda/core/launch.cuh"
+
+namespace cytograd {
+namespace cuda::inline CYTOGRAD_NS {
+namespace {
+
+constexpr unsigned threads = 256;
+
+// y may be x.
+template <class F, class T, int n>
+__global__ void __launch_bounds__(threads)
+    unary_value(int64_t numel, kernels::UnaryParams params, const T* x, T* y) {
+  const int64_t packs = numel / n;
+  const F f;
+  for (int64_t i : grid_stride(packs)) {
+    auto v = ld16<Pack<T, n>>(x + i * n);
+    for (int j = 0; j < n; ++j) v.v[j] = f.value(v.v[j], params);
+    st16(y + i * n, v);
+  }
+  for (int64_t i : grid_stride(numel - packs * n))
+    y[packs * n + i] = f.value(x[packs * n + i], params);
+}
+
+template <class F, class T, int n>
+__global__ void __launch_bounds__(threads)
+    unary_slope(int64_t numel, kernels::UnaryParams params, const T* saved, const T* dy, T* dx) {
+  const int64_t packs = numel / n;
+  const F f;
+  for (int64_t i : grid_stride(packs)) {
+    auto v = ld16<Pack<T, n>>(dy + i * n);
+    const auto s = ld16<Pack<T, n>>(saved + i * n);
+    for (int j = 0; j < n; ++j) v.v[j] *= f.slope(s.v[j], params);
+    st16(dx + i * n, v);
+  }
+  for (int64_t i : grid_stride(numel - packs * n)) {
+    const int64_t at = packs * n + i;
+    dx[at] = dy[at] * f.slope(saved[at], params);
+  }
+}
+
+}  // namespace
+}  // namespace cuda::inline CYTOGRAD_NS
+
+namespace kernels {
+
+void unary(CudaContext ctx, int function, UnaryParams params, const Tensor& x, const Tensor& y) {
+  if (x.numel() == 0) return;
+  dispatch_floating(x.dtype(), "unary", [&]<class T>() {
+    constexpr int n = 16 / static_cast<int>(sizeof(T));
+    const T* from = x.data<T>();
+    T* to = y.data<T>();
+    const dim3 grid = cuda::grid_for(x.numel(), cuda::threads * n, ctx), block(cuda::threads);
+    UnaryFunctions::call(function, [&](auto f) {
+      using F = decltype(f);
+      const auto kernel =
+          cuda::aligned16(from, to) ? cuda::unary_value<F, T, n> : cuda::unary_value<F, T, 1>;
+      cuda::launch("unary", kernel, grid, block, 0, ctx, x.numel(), params, from, to);
+    });
+  });
+}
+
+void unary_backward(CudaContext ctx, int function, UnaryParams params, const Tensor& saved,
+                    const Tensor& dy, const Tensor& dx) {
+  if (dy.numel() == 0) return;
+  dispatch_floating(dy.dtype(), "unary", [&]<class T>() {
+    constexpr int n = 16 / static_cast<int>(sizeof(T));
+    const T* from = dy.data<T>();
+    const T* s = saved.defined() ? saved.data<T>() : from;
+    T* to = dx.data<T>();
+    const dim3 grid = cuda::grid_for(dy.numel(), cuda::threads * n, ctx), block(cuda::threads);
+    UnaryFunctions::call(function, [&](auto f) {
+      using F = decltype(f);
+      const auto kernel =
+          cuda::aligned16(from, s, to) ? cuda::unary_slope<F, T, n> : cuda::unary_slope<F, T, 1>;
+      cuda::launch("unary gradient", kernel, grid, block, 0, ctx, dy.numel(), params, s, from, to);
+    });
+  });
+}
+
+}  // namespace kernels
+}  // namespace cytograd

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cytograd/core/device.h"
+
+/// @file
+/// Devices other than the CPU. A build for the CPU has none, and every call that needs one throws
+/// DeviceError [gpu.none].
+
+namespace cytograd {
+
+/// Was this library built for such devices at all?
+bool cuda_built();
+/// Is there one that can be used? Never throws; false without a driver.
+bool cuda_available();
+int cuda_device_count();
+/// Why there is none: no driver, an old one, no supported card. Empty if there is one.
+std::string cuda_absence();
+
+/// What is known of a device.
+struct CudaDevice {
+  std::string name;
+  int major = 0, minor = 0;  ///< compute capability
+  int multiprocessors = 0;
+  size_t memory = 0, free_memory = 0;  ///< bytes
+};
+/// @throws DeviceError if there is no such device
+CudaDevice cuda_device(int index);
+
+/// Waits until everything that was asked of the device is done; the CPU always is.
+/// @throws DeviceError with what went wrong there since the last wait
+void synchronize(Device device);
+
+/// Lets matrix products and convolutions of float32 tensors round their inputs to TF32 (10 bits of
+/// mantissa) for the tensor cores. Off by default: float32 is exact float32. For the whole process;
+/// not for use while other threads compute.
+void set_tf32(bool on);
+bool tf32();
+
+/// A sequence of device work that was recorded once and runs again with one call, without the cost
+/// of starting its kernels one by one.
+///
+/// `capture` runs the function, which records its kernels instead of running them. They are bound
+/// to the memory they were given: what the function read must stay alive and be refilled in place
+/// (`copy_`) between replays; what it made, including gradients, is found in the same tensors after
+/// each replay. Its temporary memory belongs to the graph. The function must not look at values
+/// (`item`, `to_vector`), nor wait for the device; run it once before, so that nothing is made for
+/// the first time while capturing. Not for several threads.
+class CudaGraph {
+ public:
+  CudaGraph();
+  ~CudaGraph();
+  CudaGraph(const CudaGraph&) = delete;
+  CudaGraph& operator=(const CudaGraph&) = delete;
+
+  /// @throws StateError if this holds a graph already, or the function waited for the device;
+  ///         DeviceError, and whatever the function throws
+  void capture(Device device, const std::function<void()>& function);
+  /// Puts the work behind what the current stream of the device has. @throws StateError if empty
+  void replay() const;
+  bool captured() const;
+  /// Kernels and copies in it.
+  size_t nodes() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cytograd
