@@ -21,6 +21,9 @@
 #if defined(__CUDACC__)
 #define CYTOGRAD_NS gpu
 #define CYTOGRAD_DEVICE __device__ __forceinline__
+#define CYTOGRAD_INSTRUCTION __device__ __forceinline__  // one PTX instruction
+#define CYTOGRAD_LINE                                    // last parameter of those
+#define CYTOGRAD_ONLY_LINE                               // the same where there is no other
 #define CYTOGRAD_SHARED(T, name, ...) __shared__ __align__(16) T name __VA_ARGS__
 #define CYTOGRAD_DYNAMIC_SHARED(T, name)                                     \
   extern __shared__ __align__(1024) unsigned char cytograd_dynamic_shared[]; \
@@ -34,6 +37,9 @@
 #define CYTOGRAD_NS emulated
 #endif
 #define CYTOGRAD_DEVICE inline
+#define CYTOGRAD_INSTRUCTION CYTOGRAD_REPORTS inline
+#define CYTOGRAD_LINE , CYTOGRAD_SITE
+#define CYTOGRAD_ONLY_LINE CYTOGRAD_SITE
 #define CYTOGRAD_SHARED(T, name, ...)               \
   typedef T name##_array __VA_ARGS__;               \
   static char name##_key;                           \

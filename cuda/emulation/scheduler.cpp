@@ -130,6 +130,7 @@ void begin_block(Block& block) {
   block.exited = 0;
   block.active = true;
   block.orders_blocks = false;
+  block.copies = 0;
   block.threads.clear();
   block.threads.resize(count);
   block.warps.assign((count + 31) / 32, Warp{});
@@ -154,6 +155,7 @@ void begin_block(Block& block) {
 }
 
 void end_block(Block& block) {
+  if (block.copies) fail("the block ends while a TMA copy is under way");
   size_t bytes = block.dynamic_bytes;
   for (const SharedArray& array : block.arrays) bytes += array.bytes;
   stats().shared_bytes = std::max<uint64_t>(stats().shared_bytes, bytes);
@@ -165,11 +167,15 @@ void end_block(Block& block) {
 
 void end_thread(Thread& thread) {
   Block& block = *thread.block;
-  const AsyncQueues* async = thread.async.get();
-  if (async && (async->copies.size() > 1 || !async->copies[0].empty()))
-    fail("the kernel ends with cp.async outstanding");
-  if (async && (async->products.size() > 1 || !async->products[0].empty()))
-    fail("the kernel ends with wgmma outstanding");
+  const auto check_empty = [](const auto& groups, const char* name) {
+    if (groups.size() > 1 || !groups[0].empty())
+      fail(std::string("the kernel ends with outstanding ") + name);
+  };
+  if (const AsyncQueues* async = thread.async.get()) {
+    check_empty(async->copies, "cp.async");
+    check_empty(async->products, "wgmma");
+    check_empty(async->stores, "TMA stores");
+  }
   Warp& warp = block.warps[thread.warp];
   warp.exited |= 1u << thread.lane;
   for (int i = 0; i < 32; ++i)

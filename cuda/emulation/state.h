@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/core/tensor_map.h"
 #include "cuda/emulation/config.h"
 #include "cuda/emulation/fiber.h"
 #include "cuda/emulation/vector_types.h"
@@ -50,13 +51,23 @@ struct CpAsync {
 /// One wgmma of this thread: what it adds to its accumulators when its group is waited for.
 struct Wgmma {
   float* d;
-  uint64_t a, b;  ///< descriptors; `a` is unused with `a_registers`
+  uint64_t a, b;  ///< descriptors of the operands in shared memory
   int n;
-  bool accumulate, a_in_registers;
+  bool accumulate, a_in_registers, a_transposed, b_transposed;
   uint32_t a_registers[4];
+  std::vector<float> before;  ///< accumulators at issue; empty if an earlier wgmma still holds them
+  void* pc;
+};
+/// A tile on its way to global memory.
+struct TileStore {
+  cuda::TensorMap map;
+  const char* from;
+  int at[5];
+  void* pc;
 };
 /// Groups of asynchronous work; the last one is open.
 struct AsyncQueues {
+  std::vector<std::vector<TileStore>> stores{1};
   std::vector<std::vector<CpAsync>> copies{1};
   std::vector<std::vector<Wgmma>> products{1};
 };
@@ -108,6 +119,7 @@ struct Block {
   uint32_t live = 0, exited = 0;
   bool active = false;
   bool orders_blocks = false;
+  uint32_t copies = 0;  ///< of the copy engine, under way
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   std::vector<SharedArray> arrays;
@@ -145,7 +157,7 @@ class Observer {
   virtual void acquire(Thread&, const void*) {}
   /// An asynchronous copy starts and is given a number; it ends by releasing `object` (null:
   /// dropped).
-  virtual void issue(Thread&, uint64_t) {}
+  virtual void issue(Thread&, uint64_t, const void*, size_t) {}
   virtual void complete(Block&, uint64_t, const void*) {}
   virtual void access(const void*, size_t, unsigned, void*) {}
   /// Memory appears, filled with bytes nobody wrote, or goes.
