@@ -1,0 +1,34 @@
+#include "cytograd/ops/manhattan_distance.h"
+
+#include "kernels/manhattan_distance.h"
+#include "ops/row_pairs.h"
+
+namespace cytograd {
+
+Tensor manhattan_distance(const Tensor& x, const Tensor& y) {
+  constexpr const char* op = "manhattan_distance";
+  check_row_pairs(op, x, y);
+  const bool one = one_set(x, y);
+  const Tensor xc = x.contiguous(), yc = one ? xc : y.contiguous();
+  Tensor d = Tensor::empty({x.size(0), y.size(0)}, x.dtype(), x.device());
+  on_device(x, [&](auto ctx) { kernels::manhattan_distance(ctx, xc, yc, d); });
+  return record(op, one ? Tensors{x} : Tensors{x, y}, d, Saved{xc, yc}, one,
+                [](const auto& back, const Tensor& grad_output) -> Grads {
+                  const auto &x = back.saved[0], &y = back.saved[1];
+                  const Tensor dd = back.params ? both_ways(grad_output) : grad_output.contiguous();
+                  Grads grads(back.params ? 1 : 2);
+                  on_device(dd, [&](auto ctx) {
+                    if (back.needs(0)) {
+                      grads[0] = Tensor::empty_like(x);
+                      kernels::manhattan_distance_backward(ctx, x, y, dd, false, grads[0]);
+                    }
+                    if (!back.params && back.needs(1)) {
+                      grads[1] = Tensor::empty_like(y);
+                      kernels::manhattan_distance_backward(ctx, y, x, dd, true, grads[1]);
+                    }
+                  });
+                  return grads;
+                });
+}
+
+}  // namespace cytograd
