@@ -256,7 +256,14 @@ void conv2d_backward_weight(const Conv2dShape& s, const T* x, const T* dy, T* dw
     const T* dy_group = dy + group * c_out;
     T* dw_group = dw + group * c_out * filter;
     cpu::run_gemm<T>(
-        {.rows = c_out, .cols = filter, .depth = s.n * s.out_h() * s.out_w()},
+        {.rows = c_out,
+         .cols = filter,
+         .depth = s.n * s.out_h() * s.out_w(),
+         .row_unit = cpu::gemm_kernels<T>().panel_cols,
+         .stored_a = dy_group,
+         .stored_b = pointwise ? patches.data : nullptr,
+         .stored_a_stride = s.c_out,
+         .stored_b_stride = s.c_in},
         [&](const Kernels& f, const cpu::BlockOfA& block, simd::Product<T>& product) {
           cpu::pack_by_depth(f, block, product, dy_group + block.k * s.c_out + block.row, s.c_out);
         },

@@ -7,12 +7,13 @@ namespace {
 
 const simd::GemmTable& table() { return CYTOGRAD_OF_ISA(simd::gemm); }
 
+constexpr int64_t most_rows_of_a = 128;  // in a block
 
 // Enough splits of a long depth to occupy a machine when C alone is too small for it. Depends on
 // nothing but the shape.
 int64_t count_splits(int64_t rows, int64_t cols, int64_t depth_blocks) {
   constexpr int64_t wanted_tasks = 16, blocks_each = 8, max_partial = 4 << 20;
-  const int64_t tiles = ceil_div(rows, 112) * ceil_div(cols, 64);
+  const int64_t tiles = ceil_div(rows, most_rows_of_a) * ceil_div(cols, 64);
   int64_t splits = std::min(ceil_div(wanted_tasks, tiles), depth_blocks / blocks_each);
   splits = std::min(splits, max_partial / (rows * cols));
   return std::max<int64_t>(splits, 1);
@@ -45,8 +46,8 @@ GemmPlan plan_gemm(const GemmExtent& e, int64_t panel_rows, int64_t panel_cols) 
   plan.splits = ceil_div(plan.depth_blocks, plan.blocks_per_split);
 
   // A block of A and a panel of B together fit the second-level cache with room for C.
-  const int64_t unit = e.row_unit > 1 && e.row_unit <= 112 ? e.row_unit : panel_rows;
-  const int64_t most_rows = std::max<int64_t>(112 / unit, 1) * unit;
+  const int64_t unit = e.row_unit > 1 && e.row_unit <= most_rows_of_a ? e.row_unit : panel_rows;
+  const int64_t most_rows = std::max<int64_t>(most_rows_of_a / unit, 1) * unit;
   plan.row_blocks = ceil_div(e.rows, most_rows);
   plan.row_block = ceil_div(ceil_div(e.rows, plan.row_blocks), unit) * unit;
   plan.row_blocks = ceil_div(e.rows, plan.row_block);

@@ -30,8 +30,11 @@ struct GemmTask {
   bool pack_b_once = false;  // B is small enough, or dear enough, to pack before the threads start
   bool accumulate = false;
   kernels::Epilogue<T> epilogue = {};
-  int64_t run = depth;          // no block of the depth crosses a multiple of this
-  int64_t row_unit = 1;         // tiles of C start at multiples of this
+  int64_t run = depth;   // no block of the depth crosses a multiple of this
+  int64_t row_unit = 1;  // tiles of C start at multiples of this
+  // Operands stored [depth][...] in memory, whose next block is fetched during the arithmetic.
+  const T *stored_a = nullptr, *stored_b = nullptr;
+  int64_t stored_a_stride = 0, stored_b_stride = 0;
   const T* packed_b = nullptr;  // all of B as `pack_whole_b` leaves it, when it was packed before
 };
 
@@ -86,6 +89,15 @@ void pack_whole_b(const GemmTask<T>& task, const GemmPlan& plan,
   });
 }
 
+/// The rows of a stored operand from `k` on, columns [col, col + cols); none where it has no more.
+template <class T>
+simd::Ahead<T> rows_ahead(const GemmTask<T>& task, const T* stored, int64_t stride, int64_t k,
+                          int64_t col, int64_t cols) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  if (!stored || k >= task.depth) return {nullptr, 0, 0};
+  return {stored + k * stride + col, stride, ceil_div(cols, line)};
+}
+
 /// One depth block of one tile of C; `whole_b` is null unless B was packed beforehand.
 template <class T, class A, class B>
 void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
@@ -96,6 +108,8 @@ void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
   a.depth = plan.depth_of(block, task.depth);
   product.depth = a.depth;
   ready_a(kernels, a, product);
+  const int64_t next = a.k + a.depth;
+  product.ahead_a = rows_ahead(task, task.stored_a, task.stored_a_stride, next, a.row, a.rows);
   for (int64_t col = col_begin; col < col_end; col += kernels.panel_cols) {
     product.c_col = col;
     product.cols = std::min(kernels.panel_cols, col_end - col);
@@ -108,7 +122,10 @@ void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
       pack_b(kernels, a.k, a.depth, col, product.cols, panel);
       product.b = product.next_b = panel;
     }
+    product.ahead_b =
+        rows_ahead(task, task.stored_b, task.stored_b_stride, next, col, product.cols);
     kernels.multiply(product);
+    product.ahead_a.lines = 0;
   }
 }
 
@@ -187,23 +204,37 @@ void pack_by_row(const simd::GemmKernels<T>& kernels, const BlockOfA& block,
   product.segment_depth = block.depth;
 }
 
-/// Readies a block of A stored [depth][rows]: `from` is its first element of these rows.
+/// Cuts rows stored [panel][depth][panel_cols] into groups, none across panels.
+template <class T>
+void cut_panels(const simd::GemmKernels<T>& kernels, int64_t rows, const T* a, int64_t panel_size,
+                simd::Product<T>& product) {
+  const int64_t width = kernels.panel_cols;
+  auto* groups = scratch<simd::RowGroup<T>>(Scratch::groups, rows);
+  product.group_count = 0;
+  for (int64_t row = 0; row < rows; row += width, a += panel_size) {
+    const int64_t here = std::min(width, rows - row), parts = ceil_div(here, kernels.panel_rows);
+    for (int64_t g = 0; g < parts; ++g) {
+      const int64_t begin = g * here / parts, end = (g + 1) * here / parts;
+      groups[product.group_count++] = {a + begin, end - begin};
+    }
+  }
+  product.groups = groups;
+  product.by_depth = true;
+  product.row_stride = width;
+}
+
+/// Readies a block of A stored [depth][rows]: `from` is its first element of these rows. Panels as
+/// wide as those of B, because whole vectors are quickly copied.
 template <class T>
 void pack_by_depth(const simd::GemmKernels<T>& kernels, const BlockOfA& block,
                    simd::Product<T>& product, const T* from, int64_t from_stride) {
-  const int64_t group_size = block.depth * kernels.panel_rows;
-  T* to = scratch<T>(Scratch::block_a,
-                     (block.rows / kernels.panel_rows + 1) * simd::max_depth * kernels.panel_rows);
-  cut_groups(
-      kernels, block.rows, to, [&](int64_t g, int64_t) { return g * group_size; }, product);
-  for (int64_t g = 0; g < product.group_count; ++g) {
-    const int64_t rows = product.groups[g].rows;
-    kernels.copy(to + g * group_size, kernels.panel_rows, from, from_stride, block.depth, rows,
-                 rows);
-    from += rows;
+  const int64_t width = kernels.panel_cols, panel = block.depth * width;
+  T* to = scratch<T>(Scratch::block_a, ceil_div(block.rows, width) * simd::max_depth * width);
+  cut_panels(kernels, block.rows, to, panel, product);
+  for (int64_t row = 0; row < block.rows; row += width) {
+    const int64_t rows = std::min(width, block.rows - row);
+    kernels.copy(to + row * block.depth, width, from + row, from_stride, block.depth, rows, rows);
   }
-  product.by_depth = true;
-  product.row_stride = kernels.panel_rows;
 }
 
 }  // namespace cytograd::cpu

@@ -80,19 +80,9 @@ class WeightGradient {
     for (int64_t r = 0; r < rows; ++r)
       c_rows[r] = sums_.data<float>() + (place * s_.c_out + row + r) * s_.c_in;
     const float* a = gradients_.data<float>() + (place * panels_out_ + panel) * size;
-    auto* groups = scratch<simd::RowGroup<float>>(Scratch::groups, rows);
-    int64_t count = 0;
-    for (int64_t first = 0; first < rows; first += width, a += size) {
-      const int64_t here = std::min(width, rows - first), parts = ceil_div(here, f_.panel_rows);
-      for (int64_t g = 0; g < parts; ++g)
-        groups[count++] = {a + g * here / parts, (g + 1) * here / parts - g * here / parts};
-    }
     simd::Product<float> product{};
+    cut_panels(f_, rows, a, size, product);
     product.depth = depth;
-    product.groups = groups;
-    product.group_count = count;
-    product.by_depth = true;
-    product.row_stride = width;
     product.c_rows = c_rows;
     product.accumulate = accumulate;
     for (int64_t p = 0; p < panels_in_; ++p) {

@@ -121,10 +121,22 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
   }
 }
 
+// Each group fetches one line of the rows ahead.
+template <class T>
+inline Ahead<T> line_ahead(const Product<T>& p, int64_t group) {
+  constexpr int64_t line = 64 / sizeof(T);
+  if (group < p.ahead_b.lines) return {p.ahead_b.from + group * line, p.ahead_b.stride, 1};
+  group -= p.ahead_b.lines;
+  if (group < p.ahead_a.lines) return {p.ahead_a.from + group * line, p.ahead_a.stride, 1};
+  return {p.b, 0, 0};
+}
+
 template <class T, int64_t R, int64_t NV>
-inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) {
+inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a, Ahead<T> ahead) {
   const T* b = p.b;
   for (int64_t k = 0; k < p.depth; ++k) {
+    __builtin_prefetch(ahead.from, 0, 2);
+    ahead.from += ahead.stride;
     rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i]; });
     a += p.row_stride;
     b += panel_columns<T>;
@@ -133,7 +145,7 @@ inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a) 
 
 // R rows by NV vectors of C, held in registers over the whole depth.
 template <class T, int64_t R, int64_t NV, bool by_depth>
-void tile(const Product<T>& p, const T* a, T* const* c_rows) {
+void tile(const Product<T>& p, const T* a, int64_t group, T* const* c_rows) {
   Vec<T> sum[R][NV];
   CYTOGRAD_UNROLL
   for (int64_t i = 0; i < R; ++i) {
@@ -147,7 +159,7 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
     for (int64_t v = 0; v < NV; ++v) __builtin_prefetch(c_rows[i] + p.c_col + v * lanes<T>, 1);
   }
   if constexpr (by_depth)
-    add_by_depth<T, R, NV>(sum, p, a);
+    add_by_depth<T, R, NV>(sum, p, a, line_ahead(p, group));
   else
     add_by_row<T, R, NV>(sum, p, a);
 
@@ -165,9 +177,9 @@ void tile(const Product<T>& p, const T* a, T* const* c_rows) {
 }
 
 template <class T, int64_t R, int64_t NV, bool by_depth>
-void tile_of_rows(int64_t rows, const Product<T>& p, const T* a, T* const* c_rows) {
-  if (rows == R) return tile<T, R, NV, by_depth>(p, a, c_rows);
-  if constexpr (R > 1) tile_of_rows<T, R - 1, NV, by_depth>(rows, p, a, c_rows);
+void tile_of_rows(int64_t rows, const Product<T>& p, const T* a, int64_t group, T* const* c_rows) {
+  if (rows == R) return tile<T, R, NV, by_depth>(p, a, group, c_rows);
+  if constexpr (R > 1) tile_of_rows<T, R - 1, NV, by_depth>(rows, p, a, group, c_rows);
 }
 
 template <class T, int64_t NV, bool by_depth>
@@ -175,7 +187,7 @@ void multiply_groups(const Product<T>& p) {
   T* const* c_rows = p.c_rows;
   for (int64_t g = 0; g < p.group_count; ++g) {
     const RowGroup<T>& group = p.groups[g];
-    tile_of_rows<T, row_tile, NV, by_depth>(group.rows, p, group.a, c_rows);
+    tile_of_rows<T, row_tile, NV, by_depth>(group.rows, p, group.a, g, c_rows);
     c_rows += group.rows;
   }
 }

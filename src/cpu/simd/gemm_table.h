@@ -33,6 +33,13 @@ struct RowGroup {
   int64_t rows;
 };
 
+/// Rows of memory that will be wanted soon: `lines` cache lines each, `stride` elements apart.
+template <class T>
+struct Ahead {
+  const T* from;
+  int64_t stride, lines;
+};
+
 /// One panel of B against a block of A: c[i][j] (+)= sum over p of a[i, p] b[p, j].
 ///
 /// "By row", row i of a group begins at a + i*row_stride; its elements are `segments` runs of
@@ -50,6 +57,8 @@ struct Product {
   T* const* c_rows;  // where each row of C begins, all groups in turn
   int64_t c_col;     // first column of the panel
   bool accumulate;   // add to what C holds
+  Ahead<T> ahead_a;  // "by depth" only: as many rows as `depth`, fetched meanwhile, where the
+  Ahead<T> ahead_b;  // groups are enough for all lines
   const T* bias;     // of column 0 of C; null for none
   bool relu;
 };
