@@ -15,16 +15,21 @@ using kernels::Conv2dShape;
 class TileBlock {
  public:
   TileBlock(const Conv2dShape& s, const WinogradTiles& tiles, int64_t begin, int64_t end)
-      : s_(s), tiles_(tiles), begin_(begin), count_(end - begin) {
-    v_ = scratch<float>(Scratch::block_a, winograd_places * count_ * s.c_in);
-    m_ = scratch<float>(Scratch::partial, winograd_places * count_ * s.c_out);
+      : s_(s),
+        tiles_(tiles),
+        begin_(begin),
+        count_(end - begin),
+        v_stride_(winograd_stride(count_ * s.c_in)),
+        m_stride_(winograd_stride(count_ * s.c_out)) {
+    v_ = scratch<float>(Scratch::block_a, winograd_places * v_stride_);
+    m_ = scratch<float>(Scratch::partial, winograd_places * m_stride_);
   }
 
   void read(const float* x) const {
     for (int64_t t = 0; t < count_; ++t) {
       simd::WinogradInput tile = winograd_input_of(s_, tiles_.place(begin_ + t), x);
       tile.v = v_ + t * s_.c_in;
-      tile.v_stride = count_ * s_.c_in;
+      tile.v_stride = v_stride_;
       winograd_table().input(tile);
     }
   }
@@ -34,15 +39,16 @@ class TileBlock {
     const int64_t parts = ceil_div(count_, f.panel_rows), panels = ceil_div(s_.c_out, f.panel_cols);
     auto* groups = scratch<simd::RowGroup<float>>(Scratch::groups, parts);
     const WinogradDepth depth(s_.c_in);
+    const int64_t u_stride = winograd_stride(depth.blocks * panels * depth.block * f.panel_cols);
     for (int64_t place = 0; place < winograd_places; ++place) {
-      for (int64_t t = 0; t < count_; ++t) rows[t] = m_ + (place * count_ + t) * s_.c_out;
+      for (int64_t t = 0; t < count_; ++t) rows[t] = m_ + place * m_stride_ + t * s_.c_out;
       for (int64_t b = 0; b < depth.blocks; ++b) {
         const int64_t k = b * depth.block;
         simd::Product<float> product{};
         product.depth = std::min(depth.block, s_.c_in - k);
         for (int64_t g = 0; g < parts; ++g) {
           const int64_t first = g * count_ / parts, last = (g + 1) * count_ / parts;
-          groups[g] = {v_ + (place * count_ + first) * s_.c_in + k, last - first};
+          groups[g] = {v_ + place * v_stride_ + first * s_.c_in + k, last - first};
         }
         product.groups = groups;
         product.group_count = parts;
@@ -54,8 +60,7 @@ class TileBlock {
         for (int64_t p = 0; p < panels; ++p) {
           product.c_col = p * f.panel_cols;
           product.cols = std::min(f.panel_cols, s_.c_out - product.c_col);
-          product.b =
-              filters + ((place * depth.blocks + b) * panels + p) * depth.block * f.panel_cols;
+          product.b = filters + place * u_stride + (b * panels + p) * depth.block * f.panel_cols;
           product.next_b = product.b + depth.block * f.panel_cols;
           f.multiply(product);
         }
@@ -69,7 +74,7 @@ class TileBlock {
       const auto [n, i, j] = tiles_.place(begin_ + t);
       winograd_table().output(
           {.m = m_ + t * s_.c_out,
-           .m_stride = count_ * s_.c_out,
+           .m_stride = m_stride_,
            .y = y + ((n * oh + i * winograd_tile) * ow + j * winograd_tile) * pitch,
            .row_stride = ow * pitch,
            .pixel_stride = pitch,
@@ -85,7 +90,7 @@ class TileBlock {
  private:
   const Conv2dShape& s_;
   const WinogradTiles& tiles_;
-  int64_t begin_, count_;
+  int64_t begin_, count_, v_stride_, m_stride_;
   float *v_, *m_;
 };
 

@@ -18,7 +18,7 @@ Tensor transform_filters(int64_t channels, int64_t cols, const Stage& stage) {
   const simd::GemmKernels<float>& f = gemm_kernels<float>();
   const WinogradDepth depth(channels);
   const int64_t panels = ceil_div(cols, f.panel_cols);
-  const int64_t place = depth.blocks * panels * depth.block * f.panel_cols;
+  const int64_t place = winograd_stride(depth.blocks * panels * depth.block * f.panel_cols);
   const Tensor out = Tensor::empty({winograd_places * place});
   float* u = out.data<float>();
   parallel_for(panels * ceil_div(channels, kRows), 1, [&](int64_t index, int64_t) {

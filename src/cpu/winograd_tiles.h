@@ -14,6 +14,13 @@ namespace cytograd::cpu {
 inline constexpr int64_t winograd_places = 36;  // of a transformed tile, 6 x 6
 inline constexpr int64_t winograd_tile = 4;     // output pixels along a side
 
+// Elements from one place to the next for matrices of `size`: an odd number of cache lines, or the
+// 36 vectors that a transform writes or reads would compete for the same few sets of the caches.
+constexpr int64_t winograd_stride(int64_t size) {
+  constexpr int64_t line = 16;
+  return ((size + line - 1) / line | 1) * line;
+}
+
 const simd::WinogradTable& winograd_table();
 
 // Blocks of input channels that one pass of the register tile takes.

@@ -20,9 +20,12 @@ class WeightGradient {
         chunk_(std::min(chunk_of(s), tiles_.count)),
         panels_in_(ceil_div(s.c_in, f_.panel_cols)),
         panels_out_(ceil_div(s.c_out, f_.panel_cols)),
-        inputs_(Tensor::zeros({winograd_places, panels_in_, chunk_, f_.panel_cols})),
-        gradients_(Tensor::empty({winograd_places, panels_out_, chunk_, f_.panel_cols})),
-        sums_(Tensor::empty({winograd_places, s.c_out, s.c_in})) {}
+        in_stride_(winograd_stride(panels_in_ * chunk_ * f_.panel_cols)),
+        out_stride_(winograd_stride(panels_out_ * chunk_ * f_.panel_cols)),
+        sum_stride_(winograd_stride(s.c_out * s.c_in)),
+        inputs_(Tensor::zeros({winograd_places, in_stride_})),
+        gradients_(Tensor::empty({winograd_places, out_stride_})),
+        sums_(Tensor::empty({winograd_places, sum_stride_})) {}
 
   void run(const float* x, const float* dy, float* dw) {
     for (int64_t first = 0; first < tiles_.count; first += chunk_) {
@@ -50,7 +53,7 @@ class WeightGradient {
   void transform(const WinogradTiles::Place& at, int64_t t, const float* x, const float* dy) {
     const int64_t width = f_.panel_cols, oh = s_.out_h(), ow = s_.out_w();
     simd::WinogradInput input = winograd_input_of(s_, at, x);
-    input.v_stride = panels_in_ * chunk_ * width;
+    input.v_stride = in_stride_;
     for (int64_t p = 0; p < panels_in_; ++p, input.x += width) {
       input.channels = std::min(width, s_.c_in - p * width);
       input.v = inputs_.data<float>() + (p * chunk_ + t) * width;
@@ -64,7 +67,7 @@ class WeightGradient {
                                         .cols = winograd_extent(ow, at.j),
                                         .channels = 0,
                                         .u = nullptr,
-                                        .u_stride = panels_out_ * chunk_ * width};
+                                        .u_stride = out_stride_};
     for (int64_t p = 0; p < panels_out_; ++p, output.dy += width) {
       output.channels = std::min(width, s_.c_out - p * width);
       output.u = gradients_.data<float>() + (p * chunk_ + t) * width;
@@ -78,8 +81,8 @@ class WeightGradient {
     const int64_t rows = std::min(panels_at_once() * width, s_.c_out - row);
     float** c_rows = scratch<float*>(Scratch::rows, rows);
     for (int64_t r = 0; r < rows; ++r)
-      c_rows[r] = sums_.data<float>() + (place * s_.c_out + row + r) * s_.c_in;
-    const float* a = gradients_.data<float>() + (place * panels_out_ + panel) * size;
+      c_rows[r] = sums_.data<float>() + place * sum_stride_ + (row + r) * s_.c_in;
+    const float* a = gradients_.data<float>() + place * out_stride_ + panel * size;
     simd::Product<float> product{};
     cut_panels(f_, rows, a, size, product);
     product.depth = depth;
@@ -88,7 +91,7 @@ class WeightGradient {
     for (int64_t p = 0; p < panels_in_; ++p) {
       product.c_col = p * width;
       product.cols = std::min(width, s_.c_in - product.c_col);
-      product.b = product.next_b = inputs_.data<float>() + (place * panels_in_ + p) * size;
+      product.b = product.next_b = inputs_.data<float>() + place * in_stride_ + p * size;
       f_.multiply(product);
     }
   }
@@ -97,7 +100,7 @@ class WeightGradient {
     parallel_for(s_.c_out, 4, [&](int64_t begin, int64_t end) {
       for (int64_t co = begin; co < end; ++co)
         winograd_table().filter_gradient({.m = sums_.data<float>() + co * s_.c_in,
-                                          .m_stride = s_.c_out * s_.c_in,
+                                          .m_stride = sum_stride_,
                                           .channels = s_.c_in,
                                           .dw = dw + co * s_.kh * s_.kw * s_.c_in,
                                           .tap_stride = s_.c_in});
@@ -107,7 +110,7 @@ class WeightGradient {
   const Conv2dShape& s_;
   const simd::GemmKernels<float>& f_;
   WinogradTiles tiles_;
-  int64_t chunk_, panels_in_, panels_out_;
+  int64_t chunk_, panels_in_, panels_out_, in_stride_, out_stride_, sum_stride_;
   Tensor inputs_, gradients_, sums_;
 };
 

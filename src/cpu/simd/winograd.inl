@@ -113,7 +113,8 @@ struct FilterGradientLine {
 // Takes a square of N x N vectors, load(i, j), through `line` along both axes; store(i, j, value)
 // of M x M.
 template <int N, int M, class V, class Line, class Load, class Store>
-inline void transform_square(const Line& line, const Load& load, const Store& store) {
+__attribute__((always_inline)) inline void transform_square(const Line& line, const Load& load,
+                                                            const Store& store) {
   V half[N][M];  // columns done: half[j][i] is row i of column j
   for (int j = 0; j < N; ++j) {
     V column[N];
@@ -128,26 +129,32 @@ inline void transform_square(const Line& line, const Load& load, const Store& st
   }
 }
 
+// The tasks are taken by value: through a reference they would be read anew after every store.
+// Reads fetch the tile after the next one, and writes its destination, from memory meanwhile.
+
 template <class V>
-inline void transform_input(const WinogradInput& t, int64_t channel) {
+inline void transform_input(const WinogradInput t, int64_t channel) {
   transform_square<6, 6, V>(
       InputLine{},
-      [&](int i, int j) {
+      [=](int i, int j) {
+        const float* x = t.x + i * t.row_stride + j * t.pixel_stride + channel;
+        if (j < 4) __builtin_prefetch(x + 10 * t.pixel_stride);
         const bool inside = i >= t.row_begin && i < t.row_end && j >= t.col_begin && j < t.col_end;
-        return inside ? load_lanes<V>(t.x + i * t.row_stride + j * t.pixel_stride + channel) : V{};
+        return inside ? load_lanes<V>(x) : V{};
       },
-      [&](int i, int j, V value) { store_lanes(t.v + (i * 6 + j) * t.v_stride + channel, value); });
+      [=](int i, int j, V value) { store_lanes(t.v + (i * 6 + j) * t.v_stride + channel, value); });
 }
 
 template <class V>
-inline void transform_output(const WinogradOutput& t, int64_t channel) {
+inline void transform_output(const WinogradOutput t, int64_t channel) {
   const V bias = t.bias ? load_lanes<V>(t.bias + channel) : V{};
   transform_square<6, 4, V>(
       OutputLine{},
-      [&](int i, int j) { return load_lanes<V>(t.m + (i * 6 + j) * t.m_stride + channel); },
-      [&](int i, int j, V value) {
+      [=](int i, int j) { return load_lanes<V>(t.m + (i * 6 + j) * t.m_stride + channel); },
+      [=](int i, int j, V value) {
         if (i >= t.rows || j >= t.cols) return;
         float* y = t.y + i * t.row_stride + j * t.pixel_stride + channel;
+        __builtin_prefetch(y + 8 * t.pixel_stride, 1);
         if (t.accumulate) value += load_lanes<V>(y);
         value += bias;
         if (t.relu) value = value < V{} ? V{} : value;
@@ -156,30 +163,31 @@ inline void transform_output(const WinogradOutput& t, int64_t channel) {
 }
 
 template <class V>
-inline void transform_filter(const WinogradFilter& t, int64_t channel) {
+inline void transform_filter(const WinogradFilter t, int64_t channel) {
   transform_square<3, 6, V>(
       FilterLine{},
-      [&](int i, int j) { return load_lanes<V>(t.w + (i * 3 + j) * t.tap_stride + channel); },
-      [&](int i, int j, V value) { store_lanes(t.u + (i * 6 + j) * t.u_stride + channel, value); });
+      [=](int i, int j) { return load_lanes<V>(t.w + (i * 3 + j) * t.tap_stride + channel); },
+      [=](int i, int j, V value) { store_lanes(t.u + (i * 6 + j) * t.u_stride + channel, value); });
 }
 
 template <class V>
-inline void transform_output_gradient(const WinogradOutputGradient& t, int64_t channel) {
+inline void transform_output_gradient(const WinogradOutputGradient t, int64_t channel) {
   transform_square<4, 6, V>(
       OutputGradientLine{},
-      [&](int i, int j) {
-        const bool inside = i < t.rows && j < t.cols;
-        return inside ? load_lanes<V>(t.dy + i * t.row_stride + j * t.pixel_stride + channel) : V{};
+      [=](int i, int j) {
+        const float* dy = t.dy + i * t.row_stride + j * t.pixel_stride + channel;
+        __builtin_prefetch(dy + 8 * t.pixel_stride);
+        return i < t.rows && j < t.cols ? load_lanes<V>(dy) : V{};
       },
-      [&](int i, int j, V value) { store_lanes(t.u + (i * 6 + j) * t.u_stride + channel, value); });
+      [=](int i, int j, V value) { store_lanes(t.u + (i * 6 + j) * t.u_stride + channel, value); });
 }
 
 template <class V>
-inline void transform_filter_gradient(const WinogradFilterGradient& t, int64_t channel) {
+inline void transform_filter_gradient(const WinogradFilterGradient t, int64_t channel) {
   transform_square<6, 3, V>(
       FilterGradientLine{},
-      [&](int i, int j) { return load_lanes<V>(t.m + (i * 6 + j) * t.m_stride + channel); },
-      [&](int i, int j, V value) {
+      [=](int i, int j) { return load_lanes<V>(t.m + (i * 6 + j) * t.m_stride + channel); },
+      [=](int i, int j, V value) {
         store_lanes(t.dw + (i * 3 + j) * t.tap_stride + channel, value);
       });
 }
