@@ -42,9 +42,9 @@ class WeightGradient {
   }
 
  private:
-  // Both transforms of a chunk stay in the third-level cache, and a chunk is one block of depth.
+  // Both transforms of a chunk are small, and a chunk is at most one block of depth.
   static int64_t chunk_of(const Conv2dShape& s) {
-    constexpr int64_t cache = 2 << 20;  // elements
+    constexpr int64_t cache = 512 << 10;  // elements
     return std::clamp<int64_t>(cache / (winograd_places * (s.c_in + s.c_out)), 64, simd::max_depth);
   }
   // A block of 128 output channels and a panel of inputs fit the second-level cache.
