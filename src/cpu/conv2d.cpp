@@ -1,11 +1,10 @@
 #include "kernels/conv2d.h"
 
-#include <numeric>
-
 #include "cpu/conv2d_depthwise.h"
 #include "cpu/gemm_driver.h"
 #include "cpu/strips.h"
 #include "cpu/winograd.h"
+#include "kernels/conv_taps.h"
 
 /// @file
 /// Convolutions as matrix products whose operand is gathered from the image block by block, so that
@@ -42,26 +41,6 @@ Patches<T> input_patches(const Conv2dShape& s, const T* x) {
           .origin_w = -s.pad_w,
           .tap_step_h = s.dilation_h,
           .tap_step_w = s.dilation_w};
-}
-
-// The filter taps that reach the input rows (or columns) first, first + stride, ...: tap t is
-// last - t*step, and reads output origin + t*output_step for the first of them.
-struct TapSequence {
-  int64_t count, last, step, origin, output_step;
-};
-
-TapSequence taps_reaching(int64_t first, int64_t taps, int64_t stride, int64_t pad,
-                          int64_t dilation) {
-  TapSequence s{};
-  s.step = stride / std::gcd(stride, dilation);
-  s.output_step = s.step * dilation / stride;
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    if ((first + pad - tap * dilation) % stride != 0) continue;
-    ++s.count;
-    s.last = tap;
-  }
-  s.origin = (first + pad - s.last * dilation) / stride;
-  return s;
 }
 
 // Threads share the groups when there are several, else the tiles of the one product.

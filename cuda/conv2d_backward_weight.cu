@@ -1,0 +1,64 @@
+#include "cuda/conv2d/geometry.h"
+
+/// @file
+/// dw[co, (tap, c)] = sum over pixels of dy[pixel, co] patch[pixel, (tap, c)]: the depth is the
+/// pixels of all images. It is long and the result small, so the depth is split and the parts are
+/// added in order.
+
+namespace cytograd::cuda::inline CYTOGRAD_NS {
+namespace {
+
+template <class T>
+using WeightProblem = Problem<MatrixSource<T>, PixelSource<T>, T>;
+
+template <class T>
+WeightProblem<T> weight_problem(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
+  WeightProblem<T> p;
+  p.b = {input_patches(s)};
+  p.m = checked_int("conv2d", c_out);
+  p.n = p.b.geometry.taps;
+  p.k = p.b.geometry.pixels;
+  p.a = {p.m, 1, s.y_pitch_or_packed()};
+  p.a_data = dy;
+  p.b_data = x;
+  p.batch = groups_of(s, c_out, c_in, c_out * p.n, 0);
+  p.out.data = dw;
+  p.out.pitch = p.n;
+  p.out.wide = is_wide<T>(dw, p.n, p.n);
+  return p;
+}
+
+template <class T, class Math, Copy copy>
+void run_weight(CudaContext ctx, const WeightProblem<T>& p) {
+  run<Math, Operand<MatrixSource<T>, Along::rows, copy>,
+      Operand<PixelSource<T>, Along::rows, copy>>("conv2d backward", ctx, p);
+}
+
+void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<float>& p) {
+  const bool wide = has_wide_channels(p.a_data, s.c_out / s.groups, s.y_pitch_or_packed()) &&
+                    has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed());
+  if (!wide) return run_weight<float, NarrowFma, Copy::elements>(ctx, p);
+  p.m > 64 && p.n > 64 ? run_weight<float, WideFma, Copy::async>(ctx, p)
+                       : run_weight<float, NarrowFma, Copy::async>(ctx, p);
+}
+
+void backward_weight(CudaContext ctx, const Conv2dShape&, const WeightProblem<double>& p) {
+  run_weight<double, DoubleFma, Copy::elements>(ctx, p);
+}
+
+}  // namespace
+}  // namespace cytograd::cuda::inline CYTOGRAD_NS
+
+namespace cytograd::kernels {
+
+void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
+                            const Tensor& dy, const Tensor& dw) {
+  if (dw.numel() == 0) return;
+  dispatch_floating(dy.dtype(), "conv2d backward", [&]<class T>() {
+    cuda::backward_weight(ctx, shape,
+                          cuda::weight_problem<T>(shape, x.data<T>(), dy.data<T>(), dw.data<T>()));
+  });
+}
+
+}  // namespace cytograd::kernels

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/core/launch.cuh"
+#include "cuda/gemm/multiply.cuh"
+#include "cytograd/core/tensor.h"
+#include "kernels/context.h"
+
+/// @file
+/// Starts a product: cuts it into tiles and splits, finds scratch memory, launches.
+
+namespace cytograd::cuda::inline CYTOGRAD_NS {
+
+/// How many parts the depth is cut into: enough that `tiles` blocks fill a large device twice, but
+/// each part at least 8 steps deep. Depends on the sizes alone, so that results do not depend on
+/// the device.
+inline int64_t split_count(int64_t tiles, int64_t steps) {
+  constexpr int64_t wanted_blocks = 264, least_steps = 8, most = 64;
+  return std::clamp(std::min(wanted_blocks / std::max<int64_t>(tiles, 1), steps / least_steps),
+                    int64_t{1}, most);
+}
+
+template <class T>
+bool is_wide(const void* data, int64_t pitch, int64_t columns) {
+  constexpr int64_t count = Chunk<T>::count;
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && pitch % count == 0 && columns % count == 0;
+}
+
+/// Fills in how `p` is cut for this Math and runs it. @throws ValueError for sizes beyond 2^31
+template <class Math, class A, class B, class T>
+void run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B::Source, T> p) {
+  using Sum = typename Output<T>::Sum;
+  if (p.m == 0 || p.n == 0 || p.batch.count == 0) return;
+  const int64_t tiles_m = ceil_div(p.m, Math::rows), tiles_n = ceil_div(p.n, Math::cols);
+  const int64_t tiles = tiles_m * tiles_n * p.batch.count, steps = ceil_div(p.k, Math::depth);
+  int64_t splits = split_count(tiles, steps);
+  const int64_t split_steps = std::max<int64_t>(1, ceil_div(steps, splits));
+  splits = std::max<int64_t>(1, ceil_div(steps, split_steps));
+  check<ValueError>(tiles * splits < (int64_t{1} << 31), op, "the product is too large: ", p.m,
+                    " x ", p.n, " x ", p.k, ", ", p.batch.count, " times");
+  p.tiles_m = int(tiles_m);
+  p.tiles_n = int(tiles_n);
+  p.splits = int(splits);
+  p.split_depth = int(std::min<int64_t>(split_steps * Math::depth, std::max(p.k, 1)));
+  p.partial_pitch = int(ceil_div(p.n, partial_chunk) * partial_chunk);
+  Tensor scratch;
+  const int64_t lines = int64_t{p.batch.count} * p.m;
+  if (splits > 1) {
+    constexpr Dtype dtype = sizeof(Sum) == 8 ? Dtype::float64 : Dtype::float32;
+    scratch = Tensor::empty({lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
+    p.partial = static_cast<Sum*>(scratch.raw_data());
+  }
+  launch(op, multiply<Math, A, B, T>, dim3(unsigned(tiles * splits)), dim3(Math::threads),
+         shared_bytes_of<Math, A, B>, ctx, p);
+  if (splits == 1) return;
+  const int64_t chunks = lines * (p.partial_pitch / partial_chunk);
+  launch(op, sum_partials<T>, dim3(unsigned(ceil_div(chunks, 256))), dim3(256), 0, ctx, chunks, p.m,
+         p.n, p.splits, p.partial, p.partial_pitch, p.batch, p.out);
+}
+
+/// Sizes and counts of a product are ints on the device.
+inline int checked_int(const char* op, int64_t size) {
+  check<ValueError>(size >= 0 && size < (int64_t{1} << 31) - 4096, op, "a size of ", size,
+                    " is beyond what the CUDA kernels index");
+  return static_cast<int>(size);
+}
+
+}  // namespace cytograd::cuda::inline CYTOGRAD_NS

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "cuda/core/kernel.cuh"
+
+/// @file
+/// Tiles of operands in shared memory.
+///
+/// An operand is a matrix [rows, depth]: rows are the m (or n) of the product, depth is its k. A
+/// tile keeps the direction that is contiguous in global memory contiguous in shared memory too, so
+/// that it can be filled with 16-byte copies from either layout and nothing is ever transposed on
+/// the way in.
+
+namespace cytograd::cuda::inline CYTOGRAD_NS {
+
+/// The direction in which an operand's elements are neighbours in memory.
+enum class Along { depth, rows };
+
+/// `count` elements of 16 bytes in all, moved by one instruction.
+template <class T>
+struct alignas(16) Chunk {
+  static constexpr int count = 16 / int(sizeof(T));
+  T value[count];
+};
+
+/// [Rows, Depth] elements as panels of 128-byte lines; a line holds 8 chunks of 16 bytes. Chunk c
+/// of line l stands at place c ^ (l >> Shift) % 8, so that both a warp that reads one chunk of many
+/// lines and one that reads a whole line touch all 32 banks. Shift 0 serves ldmatrix and wgmma (8
+/// lines one after the other; it is what TMA calls the 128-byte swizzle), shift 2 threads that own
+/// 4 lines each.
+template <class T, Along Direction, int Rows, int Depth, int Shift>
+struct Tile {
+  using Element = T;
+  static constexpr Along along = Direction;
+  static constexpr int rows = Rows, depth = Depth;
+  static constexpr int lines = along == Along::depth ? Rows : Depth;
+  static constexpr int length = along == Along::depth ? Depth : Rows;  // elements in a line
+  static constexpr int panel = 128 / int(sizeof(T));
+  static constexpr int bytes = Rows * Depth * int(sizeof(T));
+  static_assert(length % panel == 0, "whole panels");
+
+  /// Byte offset of element `at` of line `line`.
+  static __device__ int offset(int line, int at) {
+    const int byte = at % panel * int(sizeof(T));
+    return at / panel * (lines * 128) + line * 128 + (byte ^ ((line >> Shift) % 8 * 16));
+  }
+  /// The same by row and depth.
+  static __device__ int at(int row, int k) {
+    return along == Along::depth ? offset(row, k) : offset(k, row);
+  }
+};
+
+/// Which tile of the product a block computes. Tiles are numbered in bands of 8 rows of tiles:
+/// blocks that run together then share columns as well as rows, and the second-level cache serves
+/// both.
+struct TilePlace {
+  int row, col;
+};
+CYTOGRAD_DEVICE TilePlace tile_place(int tile, int tiles_m, int tiles_n) {
+  constexpr int band = 8;
+  const int first = tile / (band * tiles_n) * band;
+  const int height = min(band, tiles_m - first), within = tile - first * tiles_n;
+  return {first + within % height, within / height};
+}
+
+}  // namespace cytograd::cuda::inline CYTOGRAD_NS
