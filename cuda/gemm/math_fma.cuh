@@ -15,7 +15,9 @@ class FmaMath {
   using Sum = T;
   static constexpr int rows = WarpsM * 16 * GroupsM, cols = WarpsN * 32 * GroupsN;
   static constexpr int depth = 128 / int(sizeof(T)), threads = 32 * WarpsM * WarpsN;
-  static constexpr int swizzle_shift = 2;
+  // Blocks resident on a multiprocessor: 128 registers do not hold 64 sums and what feeds them.
+  static constexpr int blocks = GroupsM * GroupsN == 4 && sizeof(T) == 4 ? 1 : 2;
+  static constexpr Swizzle swizzle(Along) { return Swizzle::fours; }
   static constexpr int scratch_bytes = 0, chunk = 4, column_groups = GroupsN;
 
   __device__ FmaMath() {

@@ -64,9 +64,9 @@ __device__ Block block_of(const P& p) {
 }
 
 template <class Math, class A>
-using TileOfA = Tile<typename A::Element, A::along, Math::rows, Math::depth, Math::swizzle_shift>;
+using TileOfA = Tile<typename A::Element, A::along, Math::rows, Math::depth, Math::swizzle(A::along)>;
 template <class Math, class B>
-using TileOfB = Tile<typename B::Element, B::along, Math::cols, Math::depth, Math::swizzle_shift>;
+using TileOfB = Tile<typename B::Element, B::along, Math::cols, Math::depth, Math::swizzle(B::along)>;
 
 /// Stages of shared memory that are filled ahead. Copies through registers are ahead by themselves.
 template <class A, class B>
@@ -104,8 +104,8 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
 /// One tile of the product: Math::rows x Math::cols sums over the depth of one split, Math::depth
 /// at a time through a ring of stages.
 template <class Math, class A, class B, class T>
-__global__ void __launch_bounds__(Math::threads)
-    multiply(const Problem<typename A::Source, typename B::Source, T> p) {
+__global__ void __launch_bounds__(Math::threads, Math::blocks)
+    multiply(const __grid_constant__ Problem<typename A::Source, typename B::Source, T> p) {
   using TileA = TileOfA<Math, A>;  // [rows, depth]
   using TileB = TileOfB<Math, B>;  // [cols, depth]
   constexpr int stages = stages_of<A, B>, stage_bytes = TileA::bytes + TileB::bytes;
@@ -153,7 +153,7 @@ inline constexpr int partial_chunk = 8;
 template <class T>
 __global__ void __launch_bounds__(256)
     sum_partials(int64_t chunks, int m, int n, int splits, const typename Output<T>::Sum* partial,
-                 int pitch, const Batch batch, const Output<T> out) {
+                 int pitch, const __grid_constant__ Batch batch, const __grid_constant__ Output<T> out) {
   using Sum = typename Output<T>::Sum;
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= chunks) return;

@@ -48,7 +48,7 @@ void run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B
   const int64_t lines = int64_t{p.batch.count} * p.m;
   if (splits > 1) {
     constexpr Dtype dtype = sizeof(Sum) == 8 ? Dtype::float64 : Dtype::float32;
-    scratch = Tensor::empty({lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
+    scratch = Tensor::empty(Shape{lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
     p.partial = static_cast<Sum*>(scratch.raw_data());
   }
   launch(op, multiply<Math, A, B, T>, dim3(unsigned(tiles * splits)), dim3(Math::threads),

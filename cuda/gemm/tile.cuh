@@ -22,12 +22,23 @@ struct alignas(16) Chunk {
   T value[count];
 };
 
-/// [Rows, Depth] elements as panels of 128-byte lines; a line holds 8 chunks of 16 bytes. Chunk c
-/// of line l stands at place c ^ (l >> Shift) % 8, so that both a warp that reads one chunk of many
-/// lines and one that reads a whole line touch all 32 banks. Shift 0 serves ldmatrix and wgmma (8
-/// lines one after the other; it is what TMA calls the 128-byte swizzle), shift 2 threads that own
-/// 4 lines each.
-template <class T, Along Direction, int Rows, int Depth, int Shift>
+/// In which order the 16-byte chunks of line l of a tile stand: chunk c is at place c ^ order(l).
+enum class Swizzle {
+  lines,  ///< l % 8: 8 lines one after the other, as ldmatrix and wgmma read (TMA's 128-byte swizzle)
+  fours,  ///< l / 4 % 8: threads that own 4 lines each
+  pairs   ///< l % 4 * 2 + l / 4 % 2: threads that read two neighbouring chunks of 4 lines
+};
+template <Swizzle swizzle>
+CYTOGRAD_DEVICE constexpr int swizzle_order(int line) {
+  if constexpr (swizzle == Swizzle::lines) return line % 8;
+  if constexpr (swizzle == Swizzle::fours) return line / 4 % 8;
+  return line % 4 * 2 + line / 4 % 2;
+}
+
+/// [Rows, Depth] elements as panels of 128-byte lines; a line holds 8 chunks of 16 bytes, permuted so
+/// that both a warp that reads one chunk of many lines and one that fills whole lines touch all 32
+/// banks.
+template <class T, Along Direction, int Rows, int Depth, Swizzle swizzle>
 struct Tile {
   using Element = T;
   static constexpr Along along = Direction;
@@ -41,7 +52,7 @@ struct Tile {
   /// Byte offset of element `at` of line `line`.
   static __device__ int offset(int line, int at) {
     const int byte = at % panel * int(sizeof(T));
-    return at / panel * (lines * 128) + line * 128 + (byte ^ ((line >> Shift) % 8 * 16));
+    return at / panel * (lines * 128) + line * 128 + (byte ^ (swizzle_order<swizzle>(line) * 16));
   }
   /// The same by row and depth.
   static __device__ int at(int row, int k) {
