@@ -30,23 +30,24 @@ ForwardProblem<T> forward_problem(const Conv2dShape& s, const T* x, const T* wei
   return p;
 }
 
-template <class T, class Math, Along along, Copy copy>
+template <class Math, class T, Along along, Copy copy>
 void run_forward(CudaContext ctx, const ForwardProblem<T>& p) {
   run<Math, Operand<PatchSource<T>, along, copy>, Operand<MatrixSource<T>, along, copy>>("conv2d",
                                                                                          ctx, p);
 }
 
-void forward(CudaContext ctx, const Conv2dShape& s, const ForwardProblem<float>& p) {
-  const int64_t channels = s.c_in / s.groups;
-  const bool wide = has_wide_channels(p.a_data, channels, s.x_pitch_or_packed()) &&
-                    has_wide_channels(p.b_data, channels, channels);
-  if (!wide) return run_forward<float, NarrowFma, Along::rows, Copy::elements>(ctx, p);
-  p.n > 64 ? run_forward<float, WideFma, Along::depth, Copy::async>(ctx, p)
-           : run_forward<float, NarrowFma, Along::depth, Copy::async>(ctx, p);
-}
-
-void forward(CudaContext ctx, const Conv2dShape&, const ForwardProblem<double>& p) {
-  run_forward<double, DoubleFma, Along::rows, Copy::elements>(ctx, p);
+template <class Set, class T = typename Set::Element>
+void forward(CudaContext ctx, const Conv2dShape& s, const ForwardProblem<T>& p) {
+  if constexpr (!elements_only<Set>) {
+    const int64_t channels = s.c_in / s.groups;
+    if (has_wide_channels(p.a_data, channels, s.x_pitch_or_packed()) &&
+        has_wide_channels(p.b_data, channels, channels)) {
+      if (p.n > 64) return run_forward<typename Set::Wide, T, Along::depth, Copy::async>(ctx, p);
+      if (p.n > 32) return run_forward<typename Set::Narrow, T, Along::depth, Copy::async>(ctx, p);
+      return run_forward<typename Set::Slim, T, Along::depth, Copy::async>(ctx, p);
+    }
+  }
+  run_forward<typename Set::Narrow, T, Along::rows, Copy::elements>(ctx, p);
 }
 
 }  // namespace
@@ -57,11 +58,12 @@ namespace cytograd::kernels {
 void conv2d_forward(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
                     const Tensor& weight, const Tensor& bias, const Tensor& y) {
   if (y.numel() == 0) return;
-  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    const auto problem =
+  cuda::dispatch_tiles(x.dtype(), "conv2d", [&]<class Set>() {
+    using T = typename Set::Element;
+    cuda::forward<Set>(
+        ctx, shape,
         cuda::forward_problem<T>(shape, x.data<T>(), weight.data<T>(),
-                                 bias.defined() ? bias.data<T>() : nullptr, y.data<T>());
-    cuda::forward(ctx, shape, problem);
+                                 bias.defined() ? bias.data<T>() : nullptr, y.data<T>()));
   });
 }
 

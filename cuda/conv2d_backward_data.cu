@@ -78,24 +78,23 @@ DataProblem<T> data_problem(const Conv2dShape& s, const T* dy, const T* weight, 
   return p;
 }
 
-template <class T, class Math, Copy copy>
+template <class Math, class T, Copy copy>
 void run_data(CudaContext ctx, const DataProblem<T>& p) {
   constexpr Along dy_along = copy == Copy::elements ? Along::rows : Along::depth;
   run<Math, Operand<PatchSource<T>, dy_along, copy>, Operand<FilterSource<T>, Along::rows, copy>>(
       "conv2d backward", ctx, p);
 }
 
-void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<float>& p) {
-  const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
-  const bool wide = has_wide_channels(p.a_data, c_out, s.y_pitch_or_packed()) &&
-                    has_wide_channels(p.b_data, c_in, c_in);
-  if (!wide) return run_data<float, NarrowFma, Copy::elements>(ctx, p);
-  p.n > 64 ? run_data<float, WideFma, Copy::async>(ctx, p)
-           : run_data<float, NarrowFma, Copy::async>(ctx, p);
-}
-
-void backward_data(CudaContext ctx, const Conv2dShape&, const DataProblem<double>& p) {
-  run_data<double, DoubleFma, Copy::elements>(ctx, p);
+template <class Set, class T = typename Set::Element>
+void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<T>& p) {
+  if constexpr (!elements_only<Set>) {
+    const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
+    if (has_wide_channels(p.a_data, c_out, s.y_pitch_or_packed()) &&
+        has_wide_channels(p.b_data, c_in, c_in))
+      return p.n > 64 ? run_data<typename Set::Wide, T, Copy::async>(ctx, p)
+                      : run_data<typename Set::Narrow, T, Copy::async>(ctx, p);
+  }
+  run_data<typename Set::Narrow, T, Copy::elements>(ctx, p);
 }
 
 }  // namespace
@@ -106,10 +105,11 @@ namespace cytograd::kernels {
 void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
                           const Tensor& weight, const Tensor& dx) {
   if (dx.numel() == 0) return;
-  dispatch_floating(dy.dtype(), "conv2d backward", [&]<class T>() {
+  cuda::dispatch_tiles(dy.dtype(), "conv2d backward", [&]<class Set>() {
+    using T = typename Set::Element;
     for (int64_t i = 0; i < std::min(s.stride_h, s.h); ++i)
       for (int64_t j = 0; j < std::min(s.stride_w, s.w); ++j)
-        cuda::backward_data(
+        cuda::backward_data<Set>(
             ctx, s, cuda::data_problem<T>(s, dy.data<T>(), weight.data<T>(), dx.data<T>(), i, j));
   });
 }

@@ -29,22 +29,21 @@ WeightProblem<T> weight_problem(const Conv2dShape& s, const T* x, const T* dy, T
   return p;
 }
 
-template <class T, class Math, Copy copy>
+template <class Math, class T, Copy copy>
 void run_weight(CudaContext ctx, const WeightProblem<T>& p) {
   run<Math, Operand<MatrixSource<T>, Along::rows, copy>,
       Operand<PixelSource<T>, Along::rows, copy>>("conv2d backward", ctx, p);
 }
 
-void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<float>& p) {
-  const bool wide = has_wide_channels(p.a_data, s.c_out / s.groups, s.y_pitch_or_packed()) &&
-                    has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed());
-  if (!wide) return run_weight<float, NarrowFma, Copy::elements>(ctx, p);
-  p.m > 64 && p.n > 64 ? run_weight<float, WideFma, Copy::async>(ctx, p)
-                       : run_weight<float, NarrowFma, Copy::async>(ctx, p);
-}
-
-void backward_weight(CudaContext ctx, const Conv2dShape&, const WeightProblem<double>& p) {
-  run_weight<double, DoubleFma, Copy::elements>(ctx, p);
+template <class Set, class T = typename Set::Element>
+void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<T>& p) {
+  if constexpr (!elements_only<Set>) {
+    if (has_wide_channels(p.a_data, s.c_out / s.groups, s.y_pitch_or_packed()) &&
+        has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed()))
+      return p.m > 64 && p.n > 64 ? run_weight<typename Set::Wide, T, Copy::async>(ctx, p)
+                                  : run_weight<typename Set::Small, T, Copy::async>(ctx, p);
+  }
+  run_weight<typename Set::Small, T, Copy::elements>(ctx, p);
 }
 
 }  // namespace
@@ -55,9 +54,10 @@ namespace cytograd::kernels {
 void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
                             const Tensor& dy, const Tensor& dw) {
   if (dw.numel() == 0) return;
-  dispatch_floating(dy.dtype(), "conv2d backward", [&]<class T>() {
-    cuda::backward_weight(ctx, shape,
-                          cuda::weight_problem<T>(shape, x.data<T>(), dy.data<T>(), dw.data<T>()));
+  cuda::dispatch_tiles(dy.dtype(), "conv2d backward", [&]<class Set>() {
+    using T = typename Set::Element;
+    cuda::backward_weight<Set>(
+        ctx, shape, cuda::weight_problem<T>(shape, x.data<T>(), dy.data<T>(), dw.data<T>()));
   });
 }
 

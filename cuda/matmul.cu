@@ -1,10 +1,35 @@
 #include "kernels/matmul.h"
 
-#include "cuda/gemm/math_fma.cuh"
-#include "cuda/gemm/matrix_product.h"
+#include "cuda/gemm/run.cuh"
+#include "cuda/gemm/tile_sets.h"
 
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 namespace {
+
+/// One operand: rows (m or n) and depth (k) steps in elements.
+template <class T>
+struct Matrix {
+  const T* data;
+  int64_t row_step, depth_step;
+  Along along;
+  bool wide;  // 16-byte copies are possible
+};
+
+/// @param axis_steps steps of the batch axes @param rows, depth sizes
+template <class T>
+Matrix<T> matrix_of(const T* data, int64_t rows, int64_t depth, int64_t row_step,
+                    int64_t depth_step, const int64_t* axis_steps, int axes) {
+  constexpr int64_t count = per_chunk<T>;
+  Matrix<T> x{data, row_step, depth_step, Along::rows, false};
+  const bool by_depth =
+      depth_step == 1 && depth % count == 0 && (row_step % count == 0 || rows == 1);
+  const bool by_rows =
+      row_step == 1 && rows % count == 0 && (depth_step % count == 0 || depth == 1);
+  x.along = by_depth ? Along::depth : Along::rows;
+  x.wide = (by_depth || by_rows) && reinterpret_cast<uintptr_t>(data) % 16 == 0;
+  for (int i = 0; i < axes; ++i) x.wide = x.wide && axis_steps[i] % count == 0;
+  return x;
+}
 
 /// The axes in front of the matrices, merged where all three operands allow.
 struct BatchAxes {
@@ -34,28 +59,44 @@ struct Call {
   Problem<MatrixSource<T>, MatrixSource<T>, T> p;
 };
 
-void run_math(const Call<double>& x) {
-  run<FmaMath<double, 1, 1, 4, 2>,  // 64 x 64 x 16
-      Operand<MatrixSource<double>, Along::rows, Copy::elements>,
-      Operand<MatrixSource<double>, Along::rows, Copy::elements>>("matmul", x.ctx, x.p);
+template <class Math, class T>
+void run_elements(const Call<T>& x) {
+  using Elements = Operand<MatrixSource<T>, Along::rows, Copy::elements>;
+  run<Math, Elements, Elements>("matmul", x.ctx, x.p);
 }
 
-void run_math(const Call<float>& x) {
-  using Large = FmaMath<float, 2, 2, 4, 2>;  // 128 x 128 x 32
-  using Small = FmaMath<float, 1, 1, 4, 2>;  // 64 x 64 x 32
-  const int64_t large_tiles = ceil_div(x.p.m, 128) * ceil_div(x.p.n, 128) * x.p.batch.count;
-  const bool large = x.p.m > 64 && x.p.n > 64 && large_tiles * ceil_div(x.p.k, 256) >= 132;
-  large ? run_matrices<Large>("matmul", x.ctx, x.a, x.b, x.p)
-        : run_matrices<Small>("matmul", x.ctx, x.a, x.b, x.p);
+/// The kernel made for the layouts of the operands.
+template <class Math, class T>
+void run_wide(const Call<T>& x) {
+  using Depth = Operand<MatrixSource<T>, Along::depth, Copy::async>;
+  using Rows = Operand<MatrixSource<T>, Along::rows, Copy::async>;
+  if (x.a.along == Along::depth && x.b.along == Along::depth)
+    return run<Math, Depth, Depth>("matmul", x.ctx, x.p);
+  if (x.a.along == Along::depth) return run<Math, Depth, Rows>("matmul", x.ctx, x.p);
+  if (x.b.along == Along::depth) return run<Math, Rows, Depth>("matmul", x.ctx, x.p);
+  run<Math, Rows, Rows>("matmul", x.ctx, x.p);
+}
+
+template <class Set, class T>
+void run_tiles(const Call<T>& x) {
+  if constexpr (!elements_only<Set>) {
+    if (x.a.wide && x.b.wide) {
+      const int64_t tiles = ceil_div(int64_t{x.p.m}, 128) * ceil_div(int64_t{x.p.n}, 128);
+      const int64_t blocks = tiles * x.p.batch.count * ceil_div(int64_t{x.p.k}, 256);
+      return x.p.m > 64 && x.p.n > 64 && blocks >= 132 ? run_wide<typename Set::Wide>(x)
+                                                       : run_wide<typename Set::Small>(x);
+    }
+  }
+  run_elements<typename Set::Small>(x);
 }
 
 /// The last `Batch::max_axes` axes in one launch each; those in front of them one after the other.
-template <class T>
+template <class Set, class T>
 void run_batches(Call<T> x, const BatchAxes& axes, int axis) {
   const int inner = std::max(axis, axes.axes() - Batch::max_axes);
   if (axis < inner) {
     for (int64_t i = 0; i < axes.size[size_t(axis)]; ++i) {
-      run_batches(x, axes, axis + 1);
+      run_batches<Set>(x, axes, axis + 1);
       x.p.a_data += axes.a[size_t(axis)];
       x.p.b_data += axes.b[size_t(axis)];
       x.p.out.data += axes.c[size_t(axis)];
@@ -72,10 +113,10 @@ void run_batches(Call<T> x, const BatchAxes& axes, int axis) {
     batch.c[batch.axes++] = axes.c[d];
   }
   batch.count = checked_int("matmul", count);
-  run_math(x);
+  run_tiles<Set>(x);
 }
 
-template <class T>
+template <class Set, class T = typename Set::Element>
 void product(CudaContext ctx, const Tensor& a, const Tensor& b, const Tensor& bias,
              const Tensor& c) {
   const int64_t m = c.size(-2), n = c.size(-1), k = a.size(-1);
@@ -98,7 +139,7 @@ void product(CudaContext ctx, const Tensor& a, const Tensor& b, const Tensor& bi
   p.out.pitch = n;
   p.out.bias = bias.defined() ? bias.data<T>() : nullptr;
   p.out.wide = is_wide<T>(p.out.data, n, n);
-  run_batches(x, axes, 0);
+  run_batches<Set>(x, axes, 0);
 }
 
 }  // namespace
@@ -109,7 +150,8 @@ namespace cytograd::kernels {
 void matmul(CudaContext ctx, const Tensor& a, const Tensor& b, const Tensor& bias,
             const Tensor& c) {
   if (c.numel() == 0) return;
-  dispatch_floating(c.dtype(), "matmul", [&]<class T>() { cuda::product<T>(ctx, a, b, bias, c); });
+  cuda::dispatch_tiles(c.dtype(), "matmul",
+                       [&]<class Set>() { cuda::product<Set>(ctx, a, b, bias, c); });
 }
 
 }  // namespace cytograd::kernels

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "cuda/gemm/math_fma.cuh"
 #include "cuda/gemm/run.cuh"
+#include "cuda/gemm/tile_sets.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv_taps.h"
 
@@ -11,11 +11,6 @@
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
 using kernels::Conv2dShape;
-
-/// Tiles of the exact kernels. Few output channels get the narrow one.
-using WideFma = FmaMath<float, 2, 2, 4, 2>;     // 128 x 128 x 32
-using NarrowFma = FmaMath<float, 2, 1, 4, 2>;   // 128 x 64 x 32
-using DoubleFma = FmaMath<double, 1, 1, 4, 2>;  // 64 x 64 x 16
 
 /// What the filters see of the input at every output pixel, in one group.
 inline PatchGeometry input_patches(const Conv2dShape& s) {
@@ -56,8 +51,8 @@ inline Batch groups_of(const Conv2dShape& s, int64_t a, int64_t b, int64_t c, in
 /// 16-byte copies of `channels` neighbouring elements of each pixel (or filter tap) are possible.
 template <class T>
 bool has_wide_channels(const T* data, int64_t channels, int64_t pitch) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && channels % Chunk<T>::count == 0 &&
-         pitch % Chunk<T>::count == 0;
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && channels % per_chunk<T> == 0 &&
+         pitch % per_chunk<T> == 0;
 }
 
 }  // namespace cytograd::cuda::inline CYTOGRAD_NS

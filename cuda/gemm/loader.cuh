@@ -40,7 +40,7 @@ class Loader {
   using Source = typename Operand::Source;
   using T = typename Operand::Element;
   static constexpr bool by_rows = Tile::along == Along::rows;
-  static constexpr int width = Operand::copy == Copy::elements ? 1 : Chunk<T>::count;
+  static constexpr int width = Operand::copy == Copy::elements ? 1 : per_chunk<T>;
   static constexpr int chunks = Tile::length / width;  // of a line
   static constexpr int lines = Threads / chunks;       // copied in one pass of all threads
   static constexpr int passes = Tile::lines / lines;
@@ -103,7 +103,7 @@ class Loader {
       held_[i] = ld16<Held>(from);
       if (!map_.scale) return;
 #pragma unroll
-      for (int e = 0; e < width; ++e) held_[i].value[e] = mapped(held_[i].value[e], channel + e);
+      for (int e = 0; e < width; ++e) held_[i].v[e] = mapped(held_[i].v[e], channel + e);
     }
   }
   __device__ T mapped(T x, int channel) const {

@@ -28,7 +28,7 @@ class FmaMath {
 
   template <class TileA, class TileB>
   __device__ void step(const unsigned char* a, const unsigned char* b) {
-    constexpr int step = Chunk<T>::count;
+    constexpr int step = per_chunk<T>;
 #pragma unroll 2
     for (int k = 0; k < depth; k += step) {
       T left[4 * GroupsM][step];
@@ -65,14 +65,14 @@ class FmaMath {
  private:
   // [4 rows][16 bytes of depth], whichever way the tile lies.
   template <class Tile>
-  static __device__ void read(const unsigned char* tile, int row, int k, T (*to)[Chunk<T>::count]) {
-    constexpr int step = Chunk<T>::count;
+  static __device__ void read(const unsigned char* tile, int row, int k, T (*to)[per_chunk<T>]) {
+    constexpr int step = per_chunk<T>;
     if constexpr (Tile::along == Along::depth) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const auto pack = ld16<Chunk<T>>(tile + Tile::at(row + i, k));
 #pragma unroll
-        for (int e = 0; e < step; ++e) to[i][e] = pack.value[e];
+        for (int e = 0; e < step; ++e) to[i][e] = pack.v[e];
       }
     } else {
 #pragma unroll
@@ -81,7 +81,7 @@ class FmaMath {
         for (int i = 0; i < 4; i += step) {
           const auto pack = ld16<Chunk<T>>(tile + Tile::at(row + i, k + e));
 #pragma unroll
-          for (int j = 0; j < step; ++j) to[i + j][e] = pack.value[j];
+          for (int j = 0; j < step; ++j) to[i + j][e] = pack.v[j];
         }
     }
   }

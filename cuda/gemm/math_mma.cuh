@@ -5,9 +5,10 @@
 
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
-/// Tensor cores by mma.sync (sm_80 and later): bfloat16 by m16n8k16, float as TF32 by m16n8k8, sums in
-/// float32. A warp owns 16 TilesM rows and 32 columns. In the 16-byte chunks of a tile both
-/// instructions look alike: a fragment of A is 16 rows x 2 chunks of depth, of B 8 columns x 2 chunks.
+/// Tensor cores by mma.sync (sm_80 and later): bfloat16 by m16n8k16, float as TF32 by m16n8k8, sums
+/// in float32. A warp owns 16 TilesM rows and 32 columns. In the 16-byte chunks of a tile both
+/// instructions look alike: a fragment of A is 16 rows x 2 chunks of depth, of B 8 columns x 2
+/// chunks.
 template <class T, int WarpsM, int WarpsN, int TilesM>
 class MmaMath {
   static constexpr int tiles_n = 4, warp_cols = 8 * tiles_n;
@@ -17,19 +18,20 @@ class MmaMath {
   using Sum = float;
   static constexpr int rows = WarpsM * 16 * TilesM, cols = WarpsN * warp_cols;
   static constexpr int depth = 128 / int(sizeof(T)), threads = 32 * WarpsM * WarpsN, blocks = 2;
-  static constexpr int chunk = Chunk<T>::count, column_groups = 1;
+  static constexpr int chunk = per_chunk<T>, column_groups = 1;
   static constexpr Swizzle swizzle(Along along) {
     return sizeof(T) == 4 && along == Along::rows ? Swizzle::pairs : Swizzle::lines;
   }
 
  private:
-  // The epilogue passes 16 rows of a warp at a time through shared memory, to store whole chunks. The
-  // pitch spreads the 8-byte writes of a half warp over all banks.
+  // The epilogue passes 16 rows of a warp at a time through shared memory, to store whole chunks.
+  // The pitch spreads the 8-byte writes of a half warp over all banks.
   static constexpr int slab_pitch = warp_cols + 8, slab = 16 * slab_pitch;
 
  public:
   static constexpr int scratch_bytes = WarpsM * WarpsN * slab * int(sizeof(float));
-  static constexpr int lanes_per_row = warp_cols / chunk;  // lanes that share columns lie so far apart
+  static constexpr int lanes_per_row =
+      warp_cols / chunk;  // lanes that share columns lie so far apart
 
   __device__ MmaMath() {
     lane_ = int(threadIdx.x) % 32;
@@ -40,14 +42,15 @@ class MmaMath {
 
   template <class TileA, class TileB>
   __device__ void step(const unsigned char* a, const unsigned char* b) {
-    constexpr int width = 2 * Chunk<T>::count;  // depth of one instruction
+    constexpr int width = 2 * per_chunk<T>;  // depth of one instruction
 #pragma unroll
     for (int k = 0; k < depth; k += width) {
       uint32_t left[TilesM][4], right[tiles_n][2];
 #pragma unroll
       for (int i = 0; i < TilesM; ++i) read_a<TileA>(a, row_ + 16 * i, k, left[i]);
 #pragma unroll
-      for (int j = 0; j < tiles_n; j += 2) read_b<TileB>(b, col_ + 8 * j, k, right[j], right[j + 1]);
+      for (int j = 0; j < tiles_n; j += 2)
+        read_b<TileB>(b, col_ + 8 * j, k, right[j], right[j + 1]);
 #pragma unroll
       for (int i = 0; i < TilesM; ++i)
 #pragma unroll
@@ -60,7 +63,8 @@ class MmaMath {
     }
   }
 
-  /// Calls f(row, column, group, values) for chunks of neighbouring columns; all lanes call together.
+  /// Calls f(row, column, group, values) for chunks of neighbouring columns; all lanes call
+  /// together.
   template <class F>
   __device__ void for_each_chunk(unsigned char* scratch, const F& f) {
     float* mine = reinterpret_cast<float*>(scratch) + warp_ * slab;  // [16][slab_pitch]
@@ -78,7 +82,7 @@ class MmaMath {
         for (int e = 0; e < chunk; e += 4) {
           const auto four = ld16<Chunk<float>>(mine + r * slab_pitch + col + e);
 #pragma unroll
-          for (int q = 0; q < 4; ++q) values[e + q] = four.value[q];
+          for (int q = 0; q < 4; ++q) values[e + q] = four.v[q];
         }
         f(row_ + 16 * i + r, col_ + col, 0, values);
       }
@@ -92,19 +96,20 @@ class MmaMath {
 #pragma unroll
     for (int j = 0; j < tiles_n; ++j) {
       const float* s = sum_[i][j];
-      store_vector(slab + row * slab_pitch + 8 * j + col, float2{s[0], s[1]});
-      store_vector(slab + (row + 8) * slab_pitch + 8 * j + col, float2{s[2], s[3]});
+      st16(slab + row * slab_pitch + 8 * j + col, float2{s[0], s[1]});
+      st16(slab + (row + 8) * slab_pitch + 8 * j + col, float2{s[2], s[3]});
     }
   }
 
   // [16 rows][2 chunks of depth]
   template <class Tile>
   __device__ void read_a(const unsigned char* tile, int row, int k, uint32_t (&to)[4]) const {
-    constexpr int n = Chunk<T>::count;
+    constexpr int n = per_chunk<T>;
     if constexpr (Tile::along == Along::depth) {
       ldmatrix_x4(to, tile + Tile::at(row + lane_ % 16, k + lane_ / 16 * n));
     } else if constexpr (sizeof(T) == 2) {
-      ldmatrix_x4_trans(to, tile + Tile::at(row + lane_ / 8 % 2 * 8, k + lane_ / 16 * 8 + lane_ % 8));
+      ldmatrix_x4_trans(to,
+                        tile + Tile::at(row + lane_ / 8 % 2 * 8, k + lane_ / 16 * 8 + lane_ % 8));
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i)
@@ -117,12 +122,13 @@ class MmaMath {
   template <class Tile>
   __device__ void read_b(const unsigned char* tile, int col, int k, uint32_t (&first)[2],
                          uint32_t (&second)[2]) const {
-    constexpr int n = Chunk<T>::count;
+    constexpr int n = per_chunk<T>;
     uint32_t to[4];
     if constexpr (Tile::along == Along::depth) {
       ldmatrix_x4(to, tile + Tile::at(col + lane_ / 16 * 8 + lane_ % 8, k + lane_ / 8 % 2 * n));
     } else if constexpr (sizeof(T) == 2) {
-      ldmatrix_x4_trans(to, tile + Tile::at(col + lane_ / 16 * 8, k + lane_ / 8 % 2 * 8 + lane_ % 8));
+      ldmatrix_x4_trans(to,
+                        tile + Tile::at(col + lane_ / 16 * 8, k + lane_ / 8 % 2 * 8 + lane_ % 8));
     } else {
 #pragma unroll
       for (int i = 0; i < 4; ++i)

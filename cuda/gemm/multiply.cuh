@@ -64,9 +64,11 @@ __device__ Block block_of(const P& p) {
 }
 
 template <class Math, class A>
-using TileOfA = Tile<typename A::Element, A::along, Math::rows, Math::depth, Math::swizzle(A::along)>;
+using TileOfA =
+    Tile<typename A::Element, A::along, Math::rows, Math::depth, Math::swizzle(A::along)>;
 template <class Math, class B>
-using TileOfB = Tile<typename B::Element, B::along, Math::cols, Math::depth, Math::swizzle(B::along)>;
+using TileOfB =
+    Tile<typename B::Element, B::along, Math::cols, Math::depth, Math::swizzle(B::along)>;
 
 /// Stages of shared memory that are filled ahead. Copies through registers are ahead by themselves.
 template <class A, class B>
@@ -90,12 +92,12 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
     const int row = block.row + r, col = block.col + c;
     if (row >= p.m || col >= p.n) return;
     if (!partial) return out.store(row, col, p.n, values);
-    constexpr int step = Chunk<Sum>::count;
+    constexpr int step = per_chunk<Sum>;
 #pragma unroll
     for (int i = 0; i < Math::chunk; i += step) {
       Chunk<Sum> pack;
 #pragma unroll
-      for (int e = 0; e < step; ++e) pack.value[e] = values[i + e];
+      for (int e = 0; e < step; ++e) pack.v[e] = values[i + e];
       st16(partial + (int64_t{row} * p.partial_pitch + col + i), pack);
     }
   });
@@ -153,7 +155,8 @@ inline constexpr int partial_chunk = 8;
 template <class T>
 __global__ void __launch_bounds__(256)
     sum_partials(int64_t chunks, int m, int n, int splits, const typename Output<T>::Sum* partial,
-                 int pitch, const __grid_constant__ Batch batch, const __grid_constant__ Output<T> out) {
+                 int pitch, const __grid_constant__ Batch batch,
+                 const __grid_constant__ Output<T> out) {
   using Sum = typename Output<T>::Sum;
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= chunks) return;
@@ -163,12 +166,12 @@ __global__ void __launch_bounds__(256)
   const Sum* from = partial + (int64_t{matrix} * splits * m + row) * pitch + col;
   Sum values[partial_chunk] = {};
   for (int s = 0; s < splits; ++s, from += int64_t{m} * pitch) {
-    constexpr int step = Chunk<Sum>::count;
+    constexpr int step = per_chunk<Sum>;
 #pragma unroll
     for (int i = 0; i < partial_chunk; i += step) {
       const auto pack = ld16<Chunk<Sum>>(from + i);
 #pragma unroll
-      for (int e = 0; e < step; ++e) values[i + e] += pack.value[e];
+      for (int e = 0; e < step; ++e) values[i + e] += pack.v[e];
     }
   }
   const auto at = batch.at(matrix);

@@ -63,12 +63,12 @@ struct Output {
       values[i] = sum_of(rounded[i]);
     }
     if (wide) {
-      constexpr int step = Chunk<T>::count;
+      constexpr int step = per_chunk<T>;
 #pragma unroll
       for (int i = 0; i < Count; i += step) {
         Chunk<T> pack;
 #pragma unroll
-        for (int e = 0; e < step; ++e) pack.value[e] = rounded[i + e];
+        for (int e = 0; e < step; ++e) pack.v[e] = rounded[i + e];
         if (col + i < cols) st16(to + i, pack);
       }
     } else {
@@ -81,14 +81,14 @@ struct Output {
  private:
   template <int Count>
   static __device__ void add(const T* from, int col, int cols, bool wide, Sum (&values)[Count]) {
-    constexpr int step = Chunk<T>::count;
+    constexpr int step = per_chunk<T>;
     if (wide) {
 #pragma unroll
       for (int i = 0; i < Count; i += step) {
         if (col + i >= cols) break;
         const auto pack = ld16<Chunk<T>>(from + i);
 #pragma unroll
-        for (int e = 0; e < step; ++e) values[i + e] += sum_of(pack.value[e]);
+        for (int e = 0; e < step; ++e) values[i + e] += sum_of(pack.v[e]);
       }
     } else {
 #pragma unroll

@@ -23,7 +23,7 @@ inline int64_t split_count(int64_t tiles, int64_t steps) {
 
 template <class T>
 bool is_wide(const void* data, int64_t pitch, int64_t columns) {
-  constexpr int64_t count = Chunk<T>::count;
+  constexpr int64_t count = per_chunk<T>;
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && pitch % count == 0 && columns % count == 0;
 }
 
@@ -48,7 +48,8 @@ void run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B
   const int64_t lines = int64_t{p.batch.count} * p.m;
   if (splits > 1) {
     constexpr Dtype dtype = sizeof(Sum) == 8 ? Dtype::float64 : Dtype::float32;
-    scratch = Tensor::empty(Shape{lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
+    scratch =
+        Tensor::empty(Shape{lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
     p.partial = static_cast<Sum*>(scratch.raw_data());
   }
   launch(op, multiply<Math, A, B, T>, dim3(unsigned(tiles * splits)), dim3(Math::threads),

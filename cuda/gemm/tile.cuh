@@ -15,16 +15,16 @@ namespace cytograd::cuda::inline CYTOGRAD_NS {
 /// The direction in which an operand's elements are neighbours in memory.
 enum class Along { depth, rows };
 
-/// `count` elements of 16 bytes in all, moved by one instruction.
+/// 16 bytes of neighbours, moved by one instruction.
 template <class T>
-struct alignas(16) Chunk {
-  static constexpr int count = 16 / int(sizeof(T));
-  T value[count];
-};
+inline constexpr int per_chunk = 16 / int(sizeof(T));
+template <class T>
+using Chunk = Pack<T, per_chunk<T>>;
 
 /// In which order the 16-byte chunks of line l of a tile stand: chunk c is at place c ^ order(l).
 enum class Swizzle {
-  lines,  ///< l % 8: 8 lines one after the other, as ldmatrix and wgmma read (TMA's 128-byte swizzle)
+  lines,  ///< l % 8: 8 lines one after the other, as ldmatrix and wgmma read (TMA's 128-byte
+          ///< swizzle)
   fours,  ///< l / 4 % 8: threads that own 4 lines each
   pairs   ///< l % 4 * 2 + l / 4 % 2: threads that read two neighbouring chunks of 4 lines
 };
@@ -35,9 +35,9 @@ CYTOGRAD_DEVICE constexpr int swizzle_order(int line) {
   return line % 4 * 2 + line / 4 % 2;
 }
 
-/// [Rows, Depth] elements as panels of 128-byte lines; a line holds 8 chunks of 16 bytes, permuted so
-/// that both a warp that reads one chunk of many lines and one that fills whole lines touch all 32
-/// banks.
+/// [Rows, Depth] elements as panels of 128-byte lines; a line holds 8 chunks of 16 bytes, permuted
+/// so that both a warp that reads one chunk of many lines and one that fills whole lines touch all
+/// 32 banks.
 template <class T, Along Direction, int Rows, int Depth, Swizzle swizzle>
 struct Tile {
   using Element = T;
