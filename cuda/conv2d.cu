@@ -47,7 +47,7 @@ void forward(CudaContext ctx, const Conv2dShape& s, const ForwardProblem<T>& p) 
       return run_forward<typename Set::Slim, T, Along::depth, Copy::async>(ctx, p);
     }
   }
-  run_forward<typename Set::Narrow, T, Along::rows, Copy::elements>(ctx, p);
+  run_forward<typename Set::Elements, T, Along::rows, Copy::elements>(ctx, p);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ PatchGeometry gradient_patches(const Conv2dShape& s, const TapSequence& h, const
   g.width = checked_int(op, s.out_w());
   g.pitch = checked_int(op, s.y_pitch_or_packed());
   g.pixels = checked_int(op, s.n * grid_h * grid_w);
+  checked_int(op, s.n * s.out_h() * s.out_w());
   g.taps = checked_int(op, h.count * w.count * c_out);
   g.step_h = g.step_w = 1;
   g.origin_h = static_cast<int>(h.origin);
@@ -94,7 +95,7 @@ void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<T>& 
       return p.n > 64 ? run_data<typename Set::Wide, T, Copy::async>(ctx, p)
                       : run_data<typename Set::Narrow, T, Copy::async>(ctx, p);
   }
-  run_data<typename Set::Narrow, T, Copy::elements>(ctx, p);
+  run_data<typename Set::Elements, T, Copy::elements>(ctx, p);
 }
 
 }  // namespace

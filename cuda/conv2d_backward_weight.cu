@@ -43,7 +43,7 @@ void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<
       return p.m > 64 && p.n > 64 ? run_weight<typename Set::Wide, T, Copy::async>(ctx, p)
                                   : run_weight<typename Set::Small, T, Copy::async>(ctx, p);
   }
-  run_weight<typename Set::Small, T, Copy::elements>(ctx, p);
+  run_weight<typename Set::Elements, T, Copy::elements>(ctx, p);
 }
 
 }  // namespace

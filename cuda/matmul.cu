@@ -87,7 +87,7 @@ void run_tiles(const Call<T>& x) {
                                                        : run_wide<typename Set::Small>(x);
     }
   }
-  run_elements<typename Set::Small>(x);
+  run_elements<typename Set::Elements>(x);
 }
 
 /// The last `Batch::max_axes` axes in one launch each; those in front of them one after the other.

@@ -20,6 +20,7 @@ inline PatchGeometry input_patches(const Conv2dShape& s) {
   g.width = checked_int(op, s.w);
   g.pitch = checked_int(op, s.x_pitch_or_packed());
   g.pixels = checked_int(op, s.n * s.out_h() * s.out_w());
+  checked_int(op, s.n * s.h * s.w);
   g.taps = checked_int(op, s.kh * s.kw * (s.c_in / s.groups));
   g.step_h = checked_int(op, s.stride_h);
   g.step_w = checked_int(op, s.stride_w);

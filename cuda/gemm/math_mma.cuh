@@ -6,18 +6,19 @@
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
 /// Tensor cores by mma.sync (sm_80 and later): bfloat16 by m16n8k16, float as TF32 by m16n8k8, sums
-/// in float32. A warp owns 16 TilesM rows and 32 columns. In the 16-byte chunks of a tile both
+/// in float32. A warp owns 16 TilesM rows and 8 TilesN columns. In the 16-byte chunks of a tile both
 /// instructions look alike: a fragment of A is 16 rows x 2 chunks of depth, of B 8 columns x 2
 /// chunks.
-template <class T, int WarpsM, int WarpsN, int TilesM>
+template <class T, int WarpsM, int WarpsN, int TilesM, int TilesN, int Blocks>
 class MmaMath {
-  static constexpr int tiles_n = 4, warp_cols = 8 * tiles_n;
+  static constexpr int warp_cols = 8 * TilesN;
 
  public:
   using Element = T;
   using Sum = float;
   static constexpr int rows = WarpsM * 16 * TilesM, cols = WarpsN * warp_cols;
-  static constexpr int depth = 128 / int(sizeof(T)), threads = 32 * WarpsM * WarpsN, blocks = 2;
+  static constexpr int depth = 128 / int(sizeof(T)), threads = 32 * WarpsM * WarpsN;
+  static constexpr int blocks = Blocks;  // resident on a multiprocessor: bounds the registers
   static constexpr int chunk = per_chunk<T>, column_groups = 1;
   static constexpr Swizzle swizzle(Along along) {
     return sizeof(T) == 4 && along == Along::rows ? Swizzle::pairs : Swizzle::lines;
@@ -43,18 +44,18 @@ class MmaMath {
   template <class TileA, class TileB>
   __device__ void step(const unsigned char* a, const unsigned char* b) {
     constexpr int width = 2 * per_chunk<T>;  // depth of one instruction
-#pragma unroll
+#pragma unroll 2
     for (int k = 0; k < depth; k += width) {
-      uint32_t left[TilesM][4], right[tiles_n][2];
+      uint32_t left[TilesM][4], right[TilesN][2];
 #pragma unroll
       for (int i = 0; i < TilesM; ++i) read_a<TileA>(a, row_ + 16 * i, k, left[i]);
 #pragma unroll
-      for (int j = 0; j < tiles_n; j += 2)
+      for (int j = 0; j < TilesN; j += 2)
         read_b<TileB>(b, col_ + 8 * j, k, right[j], right[j + 1]);
 #pragma unroll
       for (int i = 0; i < TilesM; ++i)
 #pragma unroll
-        for (int j = 0; j < tiles_n; ++j) {
+        for (int j = 0; j < TilesN; ++j) {
           if constexpr (sizeof(T) == 2)
             mma_m16n8k16_bf16(sum_[i][j], left[i], right[j]);
           else
@@ -94,7 +95,7 @@ class MmaMath {
   __device__ void write_slab(float* slab, int i) const {
     const int row = lane_ / 4, col = lane_ % 4 * 2;
 #pragma unroll
-    for (int j = 0; j < tiles_n; ++j) {
+    for (int j = 0; j < TilesN; ++j) {
       const float* s = sum_[i][j];
       st16(slab + row * slab_pitch + 8 * j + col, float2{s[0], s[1]});
       st16(slab + (row + 8) * slab_pitch + 8 * j + col, float2{s[2], s[3]});
@@ -145,10 +146,10 @@ class MmaMath {
   // To 10 mantissa bits, to nearest: the instruction itself would cut them off.
   static __device__ void round(uint32_t (&x)[4]) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) x[i] = tf32_bits(x[i]);
+    for (int i = 0; i < 4; ++i) x[i] = to_tf32(__uint_as_float(x[i]));
   }
 
-  float sum_[TilesM][tiles_n][4] = {};
+  float sum_[TilesM][TilesN][4] = {};
   int lane_, warp_, row_, col_;
 };
 

@@ -43,8 +43,8 @@ struct PatchGeometry {
   Divisor grid_hw, grid_w, channels, taps_w;
 
   struct Place {
-    int64_t offset;
-    int y, x;  // very negative: none such
+    int index;  // of the pixel, or how far the tap is from it, in pixels
+    int y, x;   // very negative: none such
     int channel;
   };
   static constexpr int outside = -(1 << 30);
@@ -54,18 +54,21 @@ struct PatchGeometry {
     const int image = grid_hw.quotient(index), within = grid_hw.remainder(index, image);
     const int i = grid_w.quotient(within), j = grid_w.remainder(within, i);
     const int y = i * step_h + origin_h, x = j * step_w + origin_w;
-    return {((int64_t{image} * height + y) * width + x) * pitch, y, x, 0};
+    return {(image * height + y) * width + x, y, x, 0};
   }
   __device__ Place tap(int index) const {
     if (index >= taps) return {0, outside, outside, 0};
     const int t = channels.quotient(index), c = channels.remainder(index, t);
     const int p = taps_w.quotient(t), q = taps_w.remainder(t, p);
     const int y = p * tap_step_h, x = q * tap_step_w;
-    return {(int64_t{y} * width + x) * pitch + c, y, x, c};
+    return {y * width + x, y, x, c};
   }
-  __device__ bool meets(const Place& pixel, const Place& tap) const {
-    return static_cast<unsigned>(pixel.y + tap.y) < static_cast<unsigned>(height) &&
-           static_cast<unsigned>(pixel.x + tap.x) < static_cast<unsigned>(width);
+  /// The element where they meet, or null.
+  template <class T>
+  __device__ const T* at(const T* data, const Place& pixel, const Place& tap) const {
+    const bool inside = static_cast<unsigned>(pixel.y + tap.y) < static_cast<unsigned>(height) &&
+                        static_cast<unsigned>(pixel.x + tap.x) < static_cast<unsigned>(width);
+    return inside ? data + (int64_t{pixel.index + tap.index} * pitch + tap.channel) : nullptr;
   }
 };
 
@@ -80,7 +83,7 @@ struct PatchSource {
   __device__ Row row(int r) const { return geometry.pixel(r); }
   __device__ Depth depth(int k) const { return geometry.tap(k); }
   __device__ const T* at(const T* data, const Row& r, const Depth& k) const {
-    return geometry.meets(r, k) ? data + (r.offset + k.offset) : nullptr;
+    return geometry.at(data, r, k);
   }
   __device__ int channel(const Row&, const Depth& k) const { return k.channel; }
 };
@@ -97,7 +100,7 @@ struct PixelSource {
   __device__ Row row(int r) const { return geometry.tap(r); }
   __device__ Depth depth(int k) const { return geometry.pixel(k); }
   __device__ const T* at(const T* data, const Row& r, const Depth& k) const {
-    return geometry.meets(k, r) ? data + (r.offset + k.offset) : nullptr;
+    return geometry.at(data, k, r);
   }
   __device__ int channel(const Row& r, const Depth&) const { return r.channel; }
 };
