@@ -1,3 +1,4 @@
+#include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
 
 /// @file
@@ -91,9 +92,11 @@ void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<T>& 
   if constexpr (!elements_only<Set>) {
     const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
     if (has_wide_channels(p.a_data, c_out, s.y_pitch_or_packed()) &&
-        has_wide_channels(p.b_data, c_in, c_in))
-      return p.n > 64 ? run_data<typename Set::Wide, T, Copy::async>(ctx, p)
-                      : run_data<typename Set::Narrow, T, Copy::async>(ctx, p);
+        has_wide_channels(p.b_data, c_in, c_in)) {
+      p.n > 64 ? run_data<typename Set::Wide, T, Copy::async>(ctx, p)
+               : run_data<typename Set::Narrow, T, Copy::async>(ctx, p);
+      return;
+    }
   }
   run_data<typename Set::Elements, T, Copy::elements>(ctx, p);
 }
@@ -105,13 +108,21 @@ namespace cytograd::kernels {
 
 void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
                           const Tensor& weight, const Tensor& dx) {
+  conv2d_backward_data(ctx, s, dy, weight, dx, false);
+}
+
+void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
+                          const Tensor& weight, const Tensor& dx, bool accumulate) {
   if (dx.numel() == 0) return;
   cuda::dispatch_tiles(dy.dtype(), "conv2d backward", [&]<class Set>() {
     using T = typename Set::Element;
     for (int64_t i = 0; i < std::min(s.stride_h, s.h); ++i)
-      for (int64_t j = 0; j < std::min(s.stride_w, s.w); ++j)
-        cuda::backward_data<Set>(
-            ctx, s, cuda::data_problem<T>(s, dy.data<T>(), weight.data<T>(), dx.data<T>(), i, j));
+      for (int64_t j = 0; j < std::min(s.stride_w, s.w); ++j) {
+        auto p = cuda::data_problem<T>(s, dy.data<T>(), weight.data<T>(), dx.data<T>(), i, j);
+        if (accumulate && p.k == 0) continue;  // no tap reaches these pixels
+        p.out.accumulate = accumulate;
+        cuda::backward_data<Set>(ctx, s, p);
+      }
   });
 }
 

@@ -1,3 +1,4 @@
+#include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
 
 /// @file
@@ -29,9 +30,11 @@ WeightProblem<T> weight_problem(const Conv2dShape& s, const T* x, const T* dy, T
   return p;
 }
 
+/// `copy` is how the input is copied; gradients are never mapped.
 template <class Math, class T, Copy copy>
 void run_weight(CudaContext ctx, const WeightProblem<T>& p) {
-  run<Math, Operand<MatrixSource<T>, Along::rows, copy>,
+  constexpr Copy gradients = copy == Copy::mapped ? Copy::async : copy;
+  run<Math, Operand<MatrixSource<T>, Along::rows, gradients>,
       Operand<PixelSource<T>, Along::rows, copy>>("conv2d backward", ctx, p);
 }
 
@@ -39,9 +42,11 @@ template <class Set, class T = typename Set::Element>
 void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<T>& p) {
   if constexpr (!elements_only<Set>) {
     if (has_wide_channels(p.a_data, s.c_out / s.groups, s.y_pitch_or_packed()) &&
-        has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed()))
+        has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed())) {
+      if (p.b_map.scale) return run_weight<typename Set::MappedWide, T, Copy::mapped>(ctx, p);
       return p.m > 64 && p.n > 64 ? run_weight<typename Set::Wide, T, Copy::async>(ctx, p)
                                   : run_weight<typename Set::Small, T, Copy::async>(ctx, p);
+    }
   }
   run_weight<typename Set::Elements, T, Copy::elements>(ctx, p);
 }
@@ -53,11 +58,20 @@ namespace cytograd::kernels {
 
 void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
                             const Tensor& dy, const Tensor& dw) {
+  conv2d_backward_weight(ctx, shape, x, dy, dw, {}, {});
+}
+
+void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
+                            const Tensor& dy, const Tensor& dw, const Tensor& input_scale,
+                            const Tensor& input_shift) {
   if (dw.numel() == 0) return;
+  check<ValueError>(!input_scale.defined() || shape.groups == 1, "conv2d backward",
+                    "an input map has no groups");
   cuda::dispatch_tiles(dy.dtype(), "conv2d backward", [&]<class Set>() {
     using T = typename Set::Element;
-    cuda::backward_weight<Set>(
-        ctx, shape, cuda::weight_problem<T>(shape, x.data<T>(), dy.data<T>(), dw.data<T>()));
+    auto p = cuda::weight_problem<T>(shape, x.data<T>(), dy.data<T>(), dw.data<T>());
+    if (input_scale.defined()) p.b_map = {input_scale.data<float>(), input_shift.data<float>()};
+    cuda::backward_weight<Set>(ctx, shape, p);
   });
 }
 

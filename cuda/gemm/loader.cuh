@@ -19,7 +19,7 @@ struct InputMap {
 /// How a tile is copied.
 enum class Copy {
   async,    ///< 16 bytes at a time, cp.async: global to shared memory past the registers
-  mapped,   ///< 16 bytes at a time through registers, where InputMap is applied
+  mapped,   ///< 16 bytes at a time through registers, where the InputMap is applied
   elements  ///< one element at a time through registers: any alignment, any stride
 };
 
@@ -63,17 +63,25 @@ class Loader {
   __device__ void begin(unsigned char* tile) {
     typename Source::Depth depth{};
     if constexpr (!by_rows) depth = source_.depth(k_ + at_);
+    inside_ = 0;
 #pragma unroll
     for (int i = 0; i < passes; ++i) {
       const int k = by_rows ? k_ + line_ + i * lines : k_ + at_;
       if constexpr (by_rows) depth = source_.depth(k);
-      const T* from = k < k_end_ ? source_.at(data_, rows_[by_rows ? 0 : i], depth) : nullptr;
-      unsigned char* to = tile + Tile::offset(line_ + i * lines, at_);
-      if constexpr (Operand::copy == Copy::async)
-        cp_async16(to, from ? from : data_, from != nullptr);
-      else
-        hold(i, from, source_.channel(rows_[by_rows ? 0 : i], depth));
+      const auto& row = rows_[by_rows ? 0 : i];
+      const T* from = k < k_end_ ? source_.at(data_, row, depth) : nullptr;
+      if constexpr (Operand::copy == Copy::async) {
+        cp_async16(tile + Tile::offset(line_ + i * lines, at_), from ? from : data_,
+                   from != nullptr);
+      } else if constexpr (Operand::copy == Copy::elements) {
+        held_[i] = from ? *from : T{};
+        if (from && map_.scale) held_[i] = mapped(held_[i], source_.channel(row, depth));
+      } else {
+        held_[i] = from ? ld16<Held>(from) : Held{};
+        inside_ |= static_cast<unsigned>(from != nullptr) << i;
+      }
     }
+    if constexpr (Operand::copy == Copy::mapped) hold_map(source_.channel(rows_[0], depth));
     k_ += Tile::depth;
   }
 
@@ -82,41 +90,53 @@ class Loader {
 #pragma unroll
       for (int i = 0; i < passes; ++i) {
         unsigned char* to = tile + Tile::offset(line_ + i * lines, at_);
-        if constexpr (width == 1)
+        if constexpr (Operand::copy == Copy::elements) {
           *reinterpret_cast<T*>(to) = held_[i];
-        else
+        } else {
+          if (inside_ >> i & 1) apply_map(held_[i]);
           st16(to, held_[i]);
+        }
       }
     }
   }
 
  private:
-  using Held = std::conditional_t<width == 1, T, Chunk<T>>;
+  using Held = std::conditional_t<Operand::copy == Copy::elements, T, Chunk<T>>;
 
-  __device__ void hold(int i, const T* from, int channel) {
-    held_[i] = Held{};
-    if (!from) return;
-    if constexpr (width == 1) {
-      held_[i] = *from;
-      if (map_.scale) held_[i] = mapped(held_[i], channel);
-    } else {
-      held_[i] = ld16<Held>(from);
-      if (!map_.scale) return;
-#pragma unroll
-      for (int e = 0; e < width; ++e) held_[i].v[e] = mapped(held_[i].v[e], channel + e);
-    }
-  }
   __device__ T mapped(T x, int channel) const {
     const float y = static_cast<float>(sum_of(x)) * map_.scale[channel] + map_.shift[channel];
     return value_of<T>(y < 0 ? 0.0f : y);
   }
 
+  // The chunks of one tile that a thread holds lie in the same channels: along the depth they share
+  // their depth, along the rows their row.
+  __device__ void hold_map(int channel) {
+#pragma unroll
+    for (int e = 0; e < width; e += 4) {
+      const bool any = inside_ != 0;  // else the channel may not exist
+      const auto scale = any ? ld16<Chunk<float>>(map_.scale + channel + e) : Chunk<float>{};
+      const auto shift = any ? ld16<Chunk<float>>(map_.shift + channel + e) : Chunk<float>{};
+#pragma unroll
+      for (int q = 0; q < 4; ++q) scale_[e + q] = scale.v[q], shift_[e + q] = shift.v[q];
+    }
+  }
+  __device__ void apply_map(Held& chunk) const {
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+      const float y = static_cast<float>(sum_of(chunk.v[e])) * scale_[e] + shift_[e];
+      chunk.v[e] = value_of<T>(y < 0 ? 0.0f : y);
+    }
+  }
+
+  static constexpr bool holds_map = Operand::copy == Copy::mapped;
   const Source& source_;
   const T* data_;
   InputMap map_;
   int k_, k_end_, at_, line_;
+  unsigned inside_ = 0;  // bit i: chunk i is no padding
   typename Source::Row rows_[by_rows ? 1 : passes];
   Held held_[Operand::copy == Copy::async ? 1 : passes];
+  float scale_[holds_map ? width : 1], shift_[holds_map ? width : 1];
 };
 
 }  // namespace cytograd::cuda::inline CYTOGRAD_NS

@@ -18,13 +18,17 @@ class FmaMath {
   // Blocks resident on a multiprocessor: 128 registers do not hold 64 sums and what feeds them.
   static constexpr int blocks = GroupsM * GroupsN == 4 && sizeof(T) == 4 ? 1 : 2;
   static constexpr Swizzle swizzle(Along) { return Swizzle::fours; }
-  static constexpr int scratch_bytes = 0, chunk = 4, column_groups = GroupsN;
+  static constexpr int scratch_bytes = 0, chunk = 4;
+  // For sums over columns: lanes that share columns, groups of columns of a thread, rows of warps.
+  static constexpr int lanes_per_row = 8, column_groups = GroupsN, warps_m = WarpsM;
 
   __device__ FmaMath() {
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
     row_ = warp / WarpsN * (16 * GroupsM) + lane / 8 * 4;
     col_ = warp % WarpsN * (32 * GroupsN) + lane % 8 * 4;
   }
+
+  __device__ int warp_row() const { return row_ / (16 * GroupsM); }
 
   template <class TileA, class TileB>
   __device__ void step(const unsigned char* a, const unsigned char* b) {

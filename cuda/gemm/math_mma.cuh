@@ -6,8 +6,8 @@
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
 /// Tensor cores by mma.sync (sm_80 and later): bfloat16 by m16n8k16, float as TF32 by m16n8k8, sums
-/// in float32. A warp owns 16 TilesM rows and 8 TilesN columns. In the 16-byte chunks of a tile both
-/// instructions look alike: a fragment of A is 16 rows x 2 chunks of depth, of B 8 columns x 2
+/// in float32. A warp owns 16 TilesM rows and 8 TilesN columns. In the 16-byte chunks of a tile
+/// both instructions look alike: a fragment of A is 16 rows x 2 chunks of depth, of B 8 columns x 2
 /// chunks.
 template <class T, int WarpsM, int WarpsN, int TilesM, int TilesN, int Blocks>
 class MmaMath {
@@ -19,7 +19,7 @@ class MmaMath {
   static constexpr int rows = WarpsM * 16 * TilesM, cols = WarpsN * warp_cols;
   static constexpr int depth = 128 / int(sizeof(T)), threads = 32 * WarpsM * WarpsN;
   static constexpr int blocks = Blocks;  // resident on a multiprocessor: bounds the registers
-  static constexpr int chunk = per_chunk<T>, column_groups = 1;
+  static constexpr int chunk = per_chunk<T>, column_groups = 1, warps_m = WarpsM;
   static constexpr Swizzle swizzle(Along along) {
     return sizeof(T) == 4 && along == Along::rows ? Swizzle::pairs : Swizzle::lines;
   }
@@ -41,6 +41,8 @@ class MmaMath {
     col_ = warp_ % WarpsN * warp_cols;
   }
 
+  __device__ int warp_row() const { return warp_ / WarpsN; }
+
   template <class TileA, class TileB>
   __device__ void step(const unsigned char* a, const unsigned char* b) {
     constexpr int width = 2 * per_chunk<T>;  // depth of one instruction
@@ -50,8 +52,7 @@ class MmaMath {
 #pragma unroll
       for (int i = 0; i < TilesM; ++i) read_a<TileA>(a, row_ + 16 * i, k, left[i]);
 #pragma unroll
-      for (int j = 0; j < TilesN; j += 2)
-        read_b<TileB>(b, col_ + 8 * j, k, right[j], right[j + 1]);
+      for (int j = 0; j < TilesN; j += 2) read_b<TileB>(b, col_ + 8 * j, k, right[j], right[j + 1]);
 #pragma unroll
       for (int i = 0; i < TilesM; ++i)
 #pragma unroll

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/gemm/column_sums.cuh"
 #include "cuda/gemm/loader.cuh"
 #include "cuda/gemm/output.cuh"
 
@@ -47,6 +48,7 @@ struct Problem {
   InputMap a_map{}, b_map{};
   Batch batch{};
   Output<T> out{};
+  ColumnSumsOut sums{};  // of what was stored; needs splits = 1
   Sum* partial = nullptr;
   int partial_pitch = 0;
 };
@@ -77,7 +79,8 @@ inline constexpr int stages_of = A::copy == Copy::async&& B::copy == Copy::async
 template <class Math, class A, class B>
 inline constexpr int shared_bytes_of = [] {
   const int ring = stages_of<A, B> * (TileOfA<Math, A>::bytes + TileOfB<Math, B>::bytes);
-  return ring > Math::scratch_bytes ? ring : Math::scratch_bytes;
+  constexpr int sums = Math::warps_m * 2 * Math::cols * int(sizeof(float));  // of columns
+  return max(ring, max(Math::scratch_bytes, sums));
 }();
 
 /// Hands the finished sums of a tile to the output, or to the part of its split.
@@ -88,10 +91,20 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
   const auto out = p.out.shifted(c_offset, block.batch * p.batch.columns);
   Sum* partial = p.partial;
   if (partial) partial += (int64_t{block.batch} * p.splits + block.split) * p.m * p.partial_pitch;
-  math.for_each_chunk(scratch, [&](int r, int c, int, Sum(&values)[Math::chunk]) {
+  ColumnSumsOut sums = p.sums;
+  if (sums.shift) sums.shift += block.batch * p.batch.columns;
+  if (sums.partial) sums.partial += block.batch * p.batch.columns;
+  ColumnSums<Math> columns;
+  int tile_col = 0;
+  math.for_each_chunk(scratch, [&](int r, int c, int group, Sum(&values)[Math::chunk]) {
     const int row = block.row + r, col = block.col + c;
+    if (group == 0) tile_col = c;
     if (row >= p.m || col >= p.n) return;
-    if (!partial) return out.store(row, col, p.n, values);
+    if (!partial) {
+      out.store(row, col, p.n, values);
+      if (sums.partial) columns.add(sums, group, col, p.n, values);
+      return;
+    }
     constexpr int step = per_chunk<Sum>;
 #pragma unroll
     for (int i = 0; i < Math::chunk; i += step) {
@@ -101,6 +114,8 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
       st16(partial + (int64_t{row} * p.partial_pitch + col + i), pack);
     }
   });
+  if (sums.partial)
+    columns.store(sums, scratch, math.warp_row(), tile_col, block.row / Math::rows, block.col, p.n);
 }
 
 /// One tile of the product: Math::rows x Math::cols sums over the depth of one split, Math::depth

@@ -27,14 +27,15 @@ bool is_wide(const void* data, int64_t pitch, int64_t columns) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && pitch % count == 0 && columns % count == 0;
 }
 
-/// Fills in how `p` is cut for this Math and runs it. @throws ValueError for sizes beyond 2^31
+/// Fills in how `p` is cut for this Math and runs it. @return rows of tiles
+/// @throws ValueError for sizes beyond 2^31
 template <class Math, class A, class B, class T>
-void run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B::Source, T> p) {
+int run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B::Source, T> p) {
   using Sum = typename Output<T>::Sum;
-  if (p.m == 0 || p.n == 0 || p.batch.count == 0) return;
+  if (p.m == 0 || p.n == 0 || p.batch.count == 0) return 0;
   const int64_t tiles_m = ceil_div(p.m, Math::rows), tiles_n = ceil_div(p.n, Math::cols);
   const int64_t tiles = tiles_m * tiles_n * p.batch.count, steps = ceil_div(p.k, Math::depth);
-  int64_t splits = split_count(tiles, steps);
+  int64_t splits = p.sums.partial ? 1 : split_count(tiles, steps);
   const int64_t split_steps = std::max<int64_t>(1, ceil_div(steps, splits));
   splits = std::max<int64_t>(1, ceil_div(steps, split_steps));
   check<ValueError>(tiles * splits < (int64_t{1} << 31), op, "the product is too large: ", p.m,
@@ -54,10 +55,11 @@ void run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B
   }
   launch(op, multiply<Math, A, B, T>, dim3(unsigned(tiles * splits)), dim3(Math::threads),
          shared_bytes_of<Math, A, B>, ctx, p);
-  if (splits == 1) return;
+  if (splits == 1) return p.tiles_m;
   const int64_t chunks = lines * (p.partial_pitch / partial_chunk);
   launch(op, sum_partials<T>, dim3(unsigned(ceil_div(chunks, 256))), dim3(256), 0, ctx, chunks, p.m,
          p.n, p.splits, p.partial, p.partial_pitch, p.batch, p.out);
+  return p.tiles_m;
 }
 
 /// Sizes and counts of a product are ints on the device.

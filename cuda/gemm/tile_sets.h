@@ -8,7 +8,8 @@
 /// @file
 /// Which arithmetic and which tiles an element type gets. Names by columns: `Wide` for more than
 /// 64, `Narrow` for 33 to 64, `Slim` for up to 32 (the growth convolutions of DenseNet), `Small`
-/// for products of few tiles; `Elements` for operands that are copied one element at a time.
+/// for products of few tiles; `Elements` for operands that are copied one element at a time;
+/// `Mapped` for inputs that pass through registers.
 
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
@@ -20,6 +21,8 @@ struct ExactFloat {
   using Slim = FmaMath<float, 2, 1, 4, 1>;    // 128 x 32 x 32
   using Small = FmaMath<float, 1, 1, 4, 2>;   // 64 x 64 x 32
   using Elements = Small;
+  using MappedWide = Wide;
+  using MappedNarrow = Narrow;
 };
 
 /// float64 serves checks more than speed: one tile, one way to load it.
@@ -32,12 +35,16 @@ struct ExactDouble {
 template <class T>
 struct TensorCore {
   using Element = T;
-  // 128 x 128 x 128 bytes, in warps of 64 x 64; TF32 needs the registers for its fragments: 64 x 32.
-  using Wide = std::conditional_t<sizeof(T) == 2, MmaMath<T, 2, 2, 4, 8, 2>, MmaMath<T, 2, 4, 4, 4, 1>>;
-  using Narrow = MmaMath<T, 2, 2, 4, 4, 3>;    // 128 x 64, warps of 64 x 32
-  using Slim = MmaMath<T, 4, 1, 2, 4, 3>;      // 128 x 32, warps of 32 x 32
-  using Small = MmaMath<T, 2, 2, 2, 4, 3>;     // 64 x 64, warps of 32 x 32
-  using Elements = MmaMath<T, 4, 2, 1, 4, 2>;  // 64 x 64, warps of 16 x 32
+  // 128 x 128 x 128 bytes, in warps of 64 x 64; TF32 needs the registers for its fragments: 64
+  // x 32.
+  using Wide =
+      std::conditional_t<sizeof(T) == 2, MmaMath<T, 2, 2, 4, 8, 2>, MmaMath<T, 2, 4, 4, 4, 1>>;
+  using Narrow = MmaMath<T, 2, 2, 4, 4, 3>;        // 128 x 64, warps of 64 x 32
+  using Slim = MmaMath<T, 4, 1, 2, 4, 3>;          // 128 x 32, warps of 32 x 32
+  using Small = MmaMath<T, 2, 2, 2, 4, 3>;         // 64 x 64, warps of 32 x 32
+  using Elements = MmaMath<T, 4, 2, 1, 4, 2>;      // 64 x 64, warps of 16 x 32
+  using MappedWide = MmaMath<T, 2, 4, 4, 4, 1>;    // 128 x 128, warps of 64 x 32
+  using MappedNarrow = MmaMath<T, 4, 2, 2, 4, 1>;  // 128 x 64, warps of 32 x 32
 };
 
 template <class Set>
