@@ -67,14 +67,14 @@ void run_elements(const Call<T>& x) {
 
 /// The kernel made for the layouts of the operands.
 template <class Math, class T>
-int run_wide(const Call<T>& x) {
+void run_wide(const Call<T>& x) {
   using Depth = Operand<MatrixSource<T>, Along::depth, Copy::async>;
   using Rows = Operand<MatrixSource<T>, Along::rows, Copy::async>;
-  if (x.a.along == Along::depth && x.b.along == Along::depth)
-    return run<Math, Depth, Depth>("matmul", x.ctx, x.p);
-  if (x.a.along == Along::depth) return run<Math, Depth, Rows>("matmul", x.ctx, x.p);
-  if (x.b.along == Along::depth) return run<Math, Rows, Depth>("matmul", x.ctx, x.p);
-  return run<Math, Rows, Rows>("matmul", x.ctx, x.p);
+  const bool a_depth = x.a.along == Along::depth, b_depth = x.b.along == Along::depth;
+  if (a_depth && b_depth) run<Math, Depth, Depth>("matmul", x.ctx, x.p);
+  if (a_depth && !b_depth) run<Math, Depth, Rows>("matmul", x.ctx, x.p);
+  if (!a_depth && b_depth) run<Math, Rows, Depth>("matmul", x.ctx, x.p);
+  if (!a_depth && !b_depth) run<Math, Rows, Rows>("matmul", x.ctx, x.p);
 }
 
 template <class Set, class T>

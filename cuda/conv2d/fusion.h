@@ -7,16 +7,16 @@ namespace cytograd::kernels {
 /// What else a convolution on the device does while it loads its input and stores its output; each
 /// is a pass over memory that need not happen. Undefined tensors: not wanted.
 struct Conv2dFusion {
-  Tensor bias;      ///< [c_out], the dtype of y
-  Tensor residual;  ///< like y and packed; added before relu
+  Tensor bias{};      ///< [c_out], the dtype of y
+  Tensor residual{};  ///< like y and packed; added before relu
   bool relu = false;
   bool accumulate = false;  ///< y is added to, not overwritten
   /// float32 [c_in]: the input is max(x * scale + shift, 0), its padding zero. Without groups.
   /// Cheap for 1x1 filters, where an element is loaded once per 128 output channels.
-  Tensor input_scale, input_shift;
+  Tensor input_scale{}, input_shift{};
   /// float32 [c_out], written: mean and biased variance over all pixels of what was stored. Summed
   /// relative to `shift` (float32 [c_out], say the running mean), against cancellation.
-  Tensor mean, variance, shift;
+  Tensor mean{}, variance{}, shift{};
 };
 
 /// y = the convolution of x with weight; x and y may be slices of wider pixels (x_pitch, y_pitch).
