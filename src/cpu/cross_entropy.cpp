@@ -1,5 +1,7 @@
 #include "kernels/cross_entropy.h"
 
+#include <vector>
+
 #include "cpu/rows.h"
 #include "kernels/reduce.h"
 
@@ -32,9 +34,9 @@ void cross_entropy(CpuContext, const CrossEntropyInput& in, const Tensor& losses
     const T* logits = in.logits.data<T>();
     const int64_t* labels = in.labels.data<int64_t>();
     T *loss = losses.data<T>(), *normaliser = lse.data<T>();
-    cpu::for_rows(in.logits.size(0), q.classes, [=](int64_t n) {
+    const auto logsumexp = cpu::row_kernels<T>().logsumexp;
+    const auto row_loss = [=](int64_t n, double total) {
       const T* z = logits + n * q.classes;
-      const double total = cpu::row_logsumexp(z, q.classes);
       double value = q.own * q.of(labels[n]) * (total - static_cast<double>(z[labels[n]]));
       if (q.even > 0)
         value += q.even * cpu::sum_terms(q.classes, [=](int64_t c) {
@@ -42,6 +44,11 @@ void cross_entropy(CpuContext, const CrossEntropyInput& in, const Tensor& losses
                  });
       loss[n] = static_cast<T>(value);
       normaliser[n] = static_cast<T>(total);
+    };
+    cpu::for_row_blocks(in.logits.size(0), q.classes, [=](int64_t begin, int64_t end) {
+      std::vector<double> totals(static_cast<size_t>(end - begin));
+      logsumexp(logits + begin * q.classes, end - begin, q.classes, totals.data());
+      for (int64_t n = begin; n < end; ++n) row_loss(n, totals[static_cast<size_t>(n - begin)]);
     });
   });
 }
@@ -74,16 +81,25 @@ void cross_entropy_backward(CpuContext, const CrossEntropyInput& in, const Tenso
     const bool per_sample = dy.ndim() == 1;
     const double scale = total_weight.defined() ? 1 / *total_weight.data<double>() : 1;
     T* out = grad.data<T>();
-    cpu::for_rows(in.logits.size(0), q.classes, [=](int64_t n) {
-      const T *z = logits + n * q.classes, shift = normaliser[n];
-      T* d = out + n * q.classes;
-      const double s = scale * static_cast<double>(g[per_sample ? n : 0]);
-      const double own = q.own * q.of(labels[n]);
-      const T total = static_cast<T>(s * (own + q.even * q.weight_sum));
-      for (int64_t c = 0; c < q.classes; ++c) d[c] = math::exp(z[c] - shift) * total;
-      if (q.even > 0)
-        for (int64_t c = 0; c < q.classes; ++c) d[c] -= static_cast<T>(s * q.even * q.of(c));
-      d[labels[n]] -= static_cast<T>(s * own);
+    const auto exp_scaled = cpu::row_kernels<T>().exp_scaled;
+    const auto scale_of = [=](int64_t n) {
+      return scale * static_cast<double>(g[per_sample ? n : 0]);
+    };
+    const auto own_of = [=](int64_t n) { return q.own * q.of(labels[n]); };
+    cpu::for_row_blocks(in.logits.size(0), q.classes, [=](int64_t begin, int64_t end) {
+      std::vector<T> totals(static_cast<size_t>(end - begin));
+      for (int64_t n = begin; n < end; ++n)
+        totals[static_cast<size_t>(n - begin)] =
+            static_cast<T>(scale_of(n) * (own_of(n) + q.even * q.weight_sum));
+      exp_scaled(logits + begin * q.classes, end - begin, q.classes, normaliser + begin,
+                 totals.data(), out + begin * q.classes);
+      for (int64_t n = begin; n < end; ++n) {
+        T* d = out + n * q.classes;
+        if (q.even > 0)
+          for (int64_t c = 0; c < q.classes; ++c)
+            d[c] -= static_cast<T>(scale_of(n) * q.even * q.of(c));
+        d[labels[n]] -= static_cast<T>(scale_of(n) * own_of(n));
+      }
     });
   });
 }

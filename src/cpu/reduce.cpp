@@ -92,8 +92,13 @@ void logsumexp(CpuContext, const Tensor& x, int64_t n, const Tensor& y) {
   dispatch_floating(x.dtype(), "logsumexp", [&]<class T>() {
     const T* from = x.data<T>();
     T* to = y.data<T>();
-    cpu::for_rows(y.numel(), n, [=](int64_t row) {
-      to[row] = static_cast<T>(cpu::row_logsumexp(from + row * n, n));
+    if (n == 0) return void(std::fill_n(to, y.numel(), -std::numeric_limits<T>::infinity()));
+    const auto kernel = cpu::row_kernels<T>().logsumexp;
+    cpu::for_row_blocks(y.numel(), n, [=](int64_t begin, int64_t end) {
+      std::vector<double> sums(static_cast<size_t>(end - begin));
+      kernel(from + begin * n, end - begin, n, sums.data());
+      for (int64_t row = begin; row < end; ++row)
+        to[row] = static_cast<T>(sums[static_cast<size_t>(row - begin)]);
     });
   });
 }
