@@ -1,5 +1,6 @@
 #include "bench/models/classifier.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "bench/support/case.h"
@@ -13,17 +14,30 @@ namespace {
 
 using Model = std::shared_ptr<const models::ImageModel>;
 
-// How inference is run: the one place that decides it. The compiled form has its own weights, so
-// the model is given up to it.
+// The compiled form has its own weights, so the model is given up to it.
+inference::CompiledModel compiled_model(std::unique_ptr<models::ImageModel> model,
+                                        const ModelSetting& s) {
+  return inference::compile(std::move(model), {s.size, s.size, s.in_channels}, {.batch = s.batch});
+}
+
+// How inference is run: the one place that decides it.
 std::function<Tensor(const Tensor&)> run_inference(std::unique_ptr<models::ImageModel> model,
                                                    const ModelSetting& s) {
-  if (!s.eager)
-    return inference::compile(std::move(model), {s.size, s.size, s.in_channels},
-                              {.batch = s.batch});
+  if (!s.eager) return compiled_model(std::move(model), s);
   return [model = Model(std::move(model))](const Tensor& x) {
     const NoGrad no_grad;
     return model->forward(x);
   };
+}
+
+std::unique_ptr<models::ImageModel> new_model(const ModelSetting& s) {
+  auto model = models::make_model(s.model, {.in_channels = s.in_channels, .classes = s.classes});
+  model->train(s.train);
+  return model;
+}
+
+Tensor random_images(const ModelSetting& s) {
+  return random_tensor({s.batch, s.size, s.size, s.in_channels});
 }
 
 Work training_step(Model model, const Tensor& images, int64_t classes) {
@@ -43,12 +57,31 @@ Work training_step(Model model, const Tensor& images, int64_t classes) {
 std::vector<std::string> classifier_names() { return models::model_names(); }
 
 Work classifier_work(const ModelSetting& s) {
-  std::unique_ptr<models::ImageModel> model =
-      models::make_model(s.model, {.in_channels = s.in_channels, .classes = s.classes});
-  model->train(s.train);
-  const Tensor images = random_tensor({s.batch, s.size, s.size, s.in_channels});
+  std::unique_ptr<models::ImageModel> model = new_model(s);
+  const Tensor images = random_images(s);
   if (s.train) return training_step(std::move(model), images, s.classes);
   return {[images, infer = run_inference(std::move(model), s)] { infer(images); }};
+}
+
+std::vector<StepTime> classifier_steps(const ModelSetting& s, int64_t repeats, int64_t warmup) {
+  const Tensor images = random_images(s);
+  const inference::CompiledModel compiled = compiled_model(new_model(s), s);
+  const std::vector<inference::StepCost> steps = compiled.steps();
+  const Tensor result = compiled(images);
+  for (int64_t i = 0; i < warmup; ++i) compiled.run(images, result);
+  std::vector<Times> times(steps.size());
+  for (int64_t i = 0; i < repeats; ++i) {
+    std::vector<double> seconds(steps.size());
+    compiled.run(images, result, seconds);
+    for (size_t k = 0; k < steps.size(); ++k) times[k].seconds.push_back(seconds[k]);
+  }
+  std::vector<StepTime> out;
+  for (size_t k = 0; k < steps.size(); ++k) {
+    std::sort(times[k].seconds.begin(), times[k].seconds.end());
+    out.push_back(
+        {steps[k].name, steps[k].flops * static_cast<double>(s.batch), times[k].median()});
+  }
+  return out;
 }
 
 }  // namespace cytograd::bench

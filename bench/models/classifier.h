@@ -9,5 +9,7 @@ namespace cytograd::bench {
 
 std::vector<std::string> classifier_names();
 Work classifier_work(const ModelSetting& setting);
+std::vector<StepTime> classifier_steps(const ModelSetting& setting, int64_t repeats,
+                                       int64_t warmup);
 
 }  // namespace cytograd::bench

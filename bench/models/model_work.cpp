@@ -19,14 +19,28 @@ bool takes_sizes(const std::string& model) { return !is_vae(model); }
 
 bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && !is_vae(s.model); }
 
-Work model_work(const ModelSetting& setting) {
+namespace {
+
+void require_known(const std::string& model) {
   const std::vector<std::string> names = bench_model_names();
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-  check<ValueError>(std::find(names.begin(), names.end(), setting.model) != names.end(),
-                    "bench model", "expects one of ", known, ", got ",
-                    escape_control(setting.model));
+  check<ValueError>(std::find(names.begin(), names.end(), model) != names.end(), "bench model",
+                    "expects one of ", known, ", got ", escape_control(model));
+}
+
+}  // namespace
+
+Work model_work(const ModelSetting& setting) {
+  require_known(setting.model);
   return is_vae(setting.model) ? vae_work(setting) : classifier_work(setting);
+}
+
+std::vector<StepTime> step_times(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
+  require_known(setting.model);
+  check<ValueError>(is_compiled(setting), "bench model",
+                    "steps are those of compiled inference of a classifier");
+  return classifier_steps(setting, repeats, warmup);
 }
 
 ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup) {

@@ -44,4 +44,13 @@ struct ModelResult {
 /// Runs `model_work` on the wall clock.
 ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup);
 
+/// A step of compiled inference.
+struct StepTime {
+  std::string name;
+  double flops;    ///< of the batch
+  double seconds;  ///< median
+};
+/// The steps of compiled inference in order. @throws ValueError unless `is_compiled`
+std::vector<StepTime> step_times(const ModelSetting& setting, int64_t repeats, int64_t warmup);
+
 }  // namespace cytograd::bench

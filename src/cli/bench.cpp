@@ -24,6 +24,7 @@ struct ModelOptions : CommonOptions {
   std::optional<int64_t> size, in_channels, classes;
   std::string mode = "infer";
   int64_t repeats = 5, warmup = 1;
+  bool layers = false;
 };
 
 struct OpsOptions : CommonOptions {
@@ -62,7 +63,29 @@ void apply_sizes(ModelOptions& o) {
   apply("--classes", o.classes, o.setting.classes);
 }
 
-void print_model_json(const ModelOptions& o, const bench::ModelResult& r, double rate) {
+Json layers_json(const std::vector<bench::StepTime>& layers) {
+  Json rows = Json::array();
+  for (const bench::StepTime& layer : layers)
+    rows.push_back({{"name", layer.name},
+                    {"median_ms", rounded(1e3 * layer.seconds)},
+                    {"gflops", rounded(1e-9 * layer.flops / layer.seconds)}});
+  return rows;
+}
+
+void print_layers(const std::vector<bench::StepTime>& layers) {
+  double total = 0;
+  for (const bench::StepTime& layer : layers) total += layer.seconds;
+  std::string text = "\nmedian ms   share  GFLOP/s  step\n";
+  for (const bench::StepTime& layer : layers)
+    text +=
+        column(1e3 * layer.seconds, 3, 9) + column(100 * layer.seconds / total, 1, 7) + "%" +
+        (layer.flops > 0 ? column(1e-9 * layer.flops / layer.seconds, 1, 9) : std::string(9, ' ')) +
+        "  " + layer.name + "\n";
+  console().out(text);
+}
+
+void print_model_json(const ModelOptions& o, const bench::ModelResult& r, double rate,
+                      const std::vector<bench::StepTime>& layers) {
   const bench::ModelSetting& s = o.setting;
   Json json = {{"model", s.model},
                {"mode", o.mode},
@@ -81,6 +104,7 @@ void print_model_json(const ModelOptions& o, const bench::ModelResult& r, double
                {"threads", num_threads()},
                {"isa", isa_name()},
                {"processor", cpu_name()}});
+  if (o.layers) json["layers"] = layers_json(layers);
   console().out(json.dump() + "\n");
 }
 
@@ -88,9 +112,13 @@ void run_model(ModelOptions& o) {
   o.setting.train = o.mode == "train";
   apply_sizes(o);
   const bench::ModelSetting& s = o.setting;
+  if (o.layers && !bench::is_compiled(s))
+    throw ConfigError("--layers: only compiled inference of a classifier has steps to time");
   const bench::ModelResult r = bench::run_model(s, o.repeats, o.warmup);
+  std::vector<bench::StepTime> layers;
+  if (o.layers) layers = bench::step_times(s, o.repeats, o.warmup);
   const double rate = static_cast<double>(s.batch) / r.median_seconds;
-  if (o.json) return print_model_json(o, r, rate);
+  if (o.json) return print_model_json(o, r, rate, layers);
   const std::string size = std::to_string(s.size);
   console().out("model       " + s.model + ", " + o.mode + ", batch " + std::to_string(s.batch) +
                 (bench::takes_sizes(s.model) ? ", " + size + " x " + size : "") + "\nmachine     " +
@@ -101,6 +129,7 @@ void run_model(ModelOptions& o) {
                 format_fixed(1e3 * r.processor_seconds, 2) + " ms on all threads\nmemory      " +
                 format_fixed(1e-6 * r.peak_bytes, 0) + " MB at most, tensors " +
                 format_fixed(1e-6 * r.tensor_peak_bytes, 0) + " MB\n");
+  if (o.layers) print_layers(layers);
 }
 
 Json case_json(const bench::Case& c) {
@@ -203,6 +232,7 @@ void add_bench_model(CLI::App& bench_command) {
   size("--classes", o->classes, 1 << 24, "Classes of the classifier (1000)");
   number("--repeats", o->repeats, 1, 1 << 20, "Timed runs");
   number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
+  part->add_flag("--layers", o->layers, "Also the time of every step of compiled inference");
   part->add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");
   add_common_options(*part, *o, with_nothing);
   run_part(*part, o, run_model);

@@ -1,7 +1,9 @@
 #include "cytograd/inference/compile.h"
 
+#include <chrono>
 #include <mutex>
 #include <sstream>
+#include <utility>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/memory.h"
@@ -56,7 +58,7 @@ struct CompiledModel::Program {
   std::unique_ptr<Workspace> borrow(int64_t n) const;
   void give_back(std::unique_ptr<Workspace> workspace) const;
   kernels::PackedFilters pack(const Step& conv, int64_t images) const;
-  void run(const Tensor& x, const Tensor& y) const;
+  void run(const Tensor& x, const Tensor& y, std::span<double> seconds) const;
 };
 
 namespace {
@@ -70,8 +72,16 @@ class Run {
   Run(const Program& program, const Workspace& workspace, const Tensor& x, const Tensor& y)
       : program_(program), workspace_(workspace), x_(x), y_(y), n_(x.size(0)) {}
 
-  void steps() const {
-    for (size_t i = 0; i < program_.graph.steps.size(); ++i) step(program_.graph.steps[i], i);
+  // Adds the time of each step to `seconds`, unless that is empty.
+  void steps(std::span<double> seconds) const {
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point begin = Clock::now();
+    for (size_t i = 0; i < program_.graph.steps.size(); ++i) {
+      step(program_.graph.steps[i], i);
+      if (seconds.empty()) continue;
+      const Clock::time_point end = Clock::now();
+      seconds[i] += std::chrono::duration<double>(end - std::exchange(begin, end)).count();
+    }
     if (program_.graph.output == 0) kernels::copy(CpuContext{}, y_, x_);
   }
 
@@ -269,18 +279,19 @@ void CompiledModel::Program::give_back(std::unique_ptr<Workspace> workspace) con
   idle.push_back(std::move(workspace));
 }
 
-void CompiledModel::Program::run(const Tensor& x, const Tensor& y) const {
+void CompiledModel::Program::run(const Tensor& x, const Tensor& y,
+                                 std::span<double> seconds) const {
   if (x.size(0) == 0) return;
   if (x.size(0) > kImagesAtOnce) {
     for (int64_t begin = 0; begin < x.size(0); begin += kImagesAtOnce) {
       const int64_t end = std::min(begin + kImagesAtOnce, x.size(0));
-      run(slice(x, 0, begin, end), slice(y, 0, begin, end));
+      run(slice(x, 0, begin, end), slice(y, 0, begin, end), seconds);
     }
     return;
   }
   std::unique_ptr<Workspace> workspace = borrow(x.size(0));
   dispatch_floating(graph.dtype, "compiled model",
-                    [&]<class T>() { Run<T>(*this, *workspace, x, y).steps(); });
+                    [&]<class T>() { Run<T>(*this, *workspace, x, y).steps(seconds); });
   give_back(std::move(workspace));
 }
 
@@ -294,7 +305,9 @@ Tensor CompiledModel::operator()(const Tensor& x) const {
   return y;
 }
 
-void CompiledModel::run(const Tensor& x, const Tensor& result) const {
+void CompiledModel::run(const Tensor& x, const Tensor& result) const { run(x, result, {}); }
+
+void CompiledModel::run(const Tensor& x, const Tensor& result, std::span<double> seconds) const {
   constexpr const char* op = "compiled model";
   check<ShapeError>(x.ndim() >= 1 && x.shape() == batched(x.size(0), input_shape()), op,
                     "input expects [N, then ", input_shape(), "], got ", x.shape());
@@ -303,7 +316,9 @@ void CompiledModel::run(const Tensor& x, const Tensor& result) const {
                     result.shape());
   check<DtypeError>(x.dtype() == dtype() && result.dtype() == dtype(), op, "expects ", dtype(),
                     ", got ", x.dtype(), " and a result of ", result.dtype());
-  program_->run(x.detach().contiguous(), result);
+  check<ValueError>(seconds.empty() || seconds.size() == program_->costs.size(), op,
+                    "seconds expects ", program_->costs.size(), " elements, got ", seconds.size());
+  program_->run(x.detach().contiguous(), result, seconds);
 }
 
 const Shape& CompiledModel::input_shape() const { return program_->value(0).shape; }

@@ -45,13 +45,14 @@ TrainedModel load_trained(const std::string& run, const std::string& which) {
   out.classes = checkpoint.classes;
   out.data_hash = checkpoint.data_hash;
   out.epoch = checkpoint.progress.epoch;
-  out.model = model_of(out.config, static_cast<int64_t>(out.classes.size()), false);
   nn::NamedTensors weights = checkpoint.part("");
   // Averaged weights replace the parameters; running statistics are those of the model.
   for (auto& [name, tensor] : weights)
     if (const auto averaged = checkpoint.tensors.find("ema/" + name);
         averaged != checkpoint.tensors.end())
       tensor = averaged->second;
+  checkpoint.tensors.clear();  // the optimiser's: the model takes their memory
+  out.model = model_of(out.config, static_cast<int64_t>(out.classes.size()), false);
   nn::LoadOptions options;
   options.file = out.file;
   nn::load_state_dict(*out.model, nn::from_torch_layout(weights), options);

@@ -272,6 +272,20 @@ TEST_CASE("a model that is given up is never in memory twice") {
   CHECK(owner(x).to_vector<float>() == expected);
 }
 
+TEST_CASE("the times of the steps are added up, and change no result") {
+  const auto model = models::make_model("resnet18", {.classes = 3});
+  const CompiledModel compiled = compile(*model, {40, 40, 3});
+  const Tensor x = random({9, 40, 40, 3}, 1).to(Dtype::float32);  // runs in two parts
+  const Tensor y = Tensor::empty({9, 3});
+  std::vector<double> seconds(compiled.steps().size(), 1.0);
+  compiled.run(x, y, seconds);
+  for (const double s : seconds) CHECK((s >= 1 && s < 2));
+  CHECK(*std::max_element(seconds.begin(), seconds.end()) > 1);
+  CHECK(y.to_vector<float>() == compiled(x).to_vector<float>());
+  seconds.pop_back();
+  CHECK_THROWS_AS(compiled.run(x, y, seconds), ValueError);
+}
+
 TEST_CASE("threads share a compiled model; any number of kernel threads gives the same bits") {
   const auto model = models::make_model("resnet18", {.classes = 3});
   const CompiledModel compiled = compile(*model, {48, 48, 3});

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "cytograd/core/tensor.h"
@@ -37,6 +38,10 @@ class CompiledModel {
   /// batch size are known. @throws ShapeError, DtypeError
   void run(const Tensor& x, const Tensor& result) const;
 
+  /// The same, adding to seconds[i] what step i of `steps()` took.
+  /// @throws ValueError unless `seconds` is empty or has one element for every step
+  void run(const Tensor& x, const Tensor& result, std::span<double> seconds) const;
+
   /// Without the batch axis.
   const Shape& input_shape() const;
   const Shape& output_shape() const;
@@ -68,7 +73,8 @@ struct CompileOptions {
 /// of stride 1 may run by Winograd's F(4x4, 3x3), which rounds more (relative errors near 1e-5
 /// instead of 1e-6).
 ///
-/// @param f      as `[&](const Tensor& x) { return model(x); }`; destroyed before filters are packed:
+/// @param f      as `[&](const Tensor& x) { return model(x); }`; destroyed before filters are
+/// packed:
 ///               where it alone owns the model, each weight is freed as soon as it is packed
 /// @param image  shape of one input without the batch, as [224, 224, 3]
 /// @throws ValueError if batch < 1; StateError for batch norm or dropout in training mode;
