@@ -1,5 +1,7 @@
 #include "cuda/emulation/scheduler.h"
 
+#include "cuda/emulation/race.h"
+
 #include <algorithm>
 #include <deque>
 #include <mutex>
@@ -303,6 +305,7 @@ void run_grid(const Launch& launch, void (*kernel)(void*), void* context) {
   check<LaunchError>(self == nullptr, launch.name, "a kernel cannot launch a kernel");
   check_launch(launch);
   const std::lock_guard lock(launch_mutex());
+  install_checkers();
   Scheduler& s = scheduler;
   set_up(launch, kernel, context);
   const int wanted = launch.resident > 0 ? launch.resident : config().resident;
@@ -327,6 +330,8 @@ void fail(const std::string& why) {
   set_failed(name_of(*self) + ": " + why);
   throw Abandoned{};
 }
+
+void fail(const char* why) { fail(std::string(why)); }
 
 void fail(const std::string& why, Site site) { fail(why + " at " + text_of(site)); }
 

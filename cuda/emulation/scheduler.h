@@ -17,6 +17,7 @@ void run_grid(const Launch& launch, void (*kernel)(void*), void* context);
 
 /// Ends the launch with an error; in a kernel the message gets the thread and, if given, the line.
 [[noreturn]] void fail(const std::string& why);
+[[noreturn]] void fail(const char* why);
 [[noreturn]] void fail(const std::string& why, Site site);
 
 /// Lets other threads run; call it in loops that wait for them. `what` names the wait in a
