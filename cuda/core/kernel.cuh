@@ -20,6 +20,7 @@
 
 #if defined(__CUDACC__)
 #define CYTOGRAD_NS gpu
+#define CYTOGRAD_UNROLL _Pragma("unroll")  // before a loop of fixed length
 #define CYTOGRAD_DEVICE __device__ __forceinline__
 #define CYTOGRAD_INSTRUCTION __device__ __forceinline__  // one PTX instruction
 #define CYTOGRAD_LINE                                    // last parameter of those
@@ -30,6 +31,7 @@
   T* const name = reinterpret_cast<T*>(cytograd_dynamic_shared)
 #else
 #include "cuda/emulation/simt.h"
+#define CYTOGRAD_UNROLL
 // Inline functions differ between files that report their accesses and files that do not.
 #ifdef CYTOGRAD_SIMT_CHECKED
 #define CYTOGRAD_NS emulated_checked

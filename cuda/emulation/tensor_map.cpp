@@ -6,7 +6,7 @@
 
 // The rules are those of cuTensorMapEncodeTiled and cuTensorMapEncodeIm2col.
 
-namespace cytograd::cuda {
+namespace cytograd::simt {
 namespace {
 
 constexpr const char* op = "tensor_map";
@@ -35,18 +35,18 @@ void check_pitch(uint64_t pitch) {
                     "expected pitches that are multiples of 16 bytes below 2^40, got ", pitch);
 }
 
-TensorMap packed(const simt::MapContents& contents) {
-  TensorMap map;
+cuda::TensorMap packed(const MapContents& contents) {
+  cuda::TensorMap map;
   std::memcpy(map.words, &contents, sizeof contents);
   return map;
 }
 
 }  // namespace
 
-TensorMap tensor_map(const void* base, const TiledMap& t) {
+cuda::TensorMap tensor_map(const void* base, const cuda::TiledMap& t) {
   check<ValueError>(t.rank >= 2 && t.rank <= 5, op, "expected 2 to 5 dimensions, got ", t.rank);
   check_common(base, t.element_bytes, t.swizzle, t.box[0] * static_cast<uint32_t>(t.element_bytes));
-  simt::MapContents m{};
+  MapContents m{};
   m.base = reinterpret_cast<uintptr_t>(base);
   m.rank = static_cast<uint8_t>(t.rank);
   m.element_bytes = static_cast<uint8_t>(t.element_bytes);
@@ -64,7 +64,7 @@ TensorMap tensor_map(const void* base, const TiledMap& t) {
   return packed(m);
 }
 
-TensorMap tensor_map(const void* base, const Im2colMap& c) {
+cuda::TensorMap tensor_map(const void* base, const cuda::Im2colMap& c) {
   check_common(base, c.element_bytes, c.swizzle,
                c.channels * static_cast<uint32_t>(c.element_bytes));
   check<ValueError>(c.channels <= 256 && c.pixels > 0 && c.pixels <= 1024, op,
@@ -75,7 +75,7 @@ TensorMap tensor_map(const void* base, const Im2colMap& c) {
                       "expected corners from -128 to 127, got ", corner);
   for (const uint32_t stride : {c.stride_w, c.stride_h})
     check<ValueError>(stride >= 1 && stride <= 8, op, "expected strides from 1 to 8, got ", stride);
-  simt::MapContents m{};
+  MapContents m{};
   m.base = reinterpret_cast<uintptr_t>(base);
   m.rank = 4;
   m.im2col = 1;
@@ -102,4 +102,4 @@ TensorMap tensor_map(const void* base, const Im2colMap& c) {
   return packed(m);
 }
 
-}  // namespace cytograd::cuda
+}  // namespace cytograd::simt

@@ -14,6 +14,9 @@ struct MapContents {
   uint8_t stride[2];
   uint8_t rank, element_bytes, swizzle, im2col;
 };
+cuda::TensorMap tensor_map(const void* base, const cuda::TiledMap& tiles);
+cuda::TensorMap tensor_map(const void* base, const cuda::Im2colMap& columns);
+
 static_assert(sizeof(MapContents) <= sizeof(cuda::TensorMap));
 
 }  // namespace cytograd::simt

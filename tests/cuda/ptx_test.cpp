@@ -121,6 +121,14 @@ std::map<std::string, Words> expected() {
   all["to_tf32"] = rounded;
   for (const float x : {992.0f, 32.0f, -992.0f, 16.0f, 1024.0f, 32.0f, -1024.0f, 16.0f})
     all["red_add_v4"].push_back(std::bit_cast<uint32_t>(x));
+  Words turned(1024), uniform(1024);
+  for (int i = 0; i < 20; ++i)
+    for (int j = 0; j < 30; ++j)
+      turned[static_cast<size_t>(j * 20 + i)] =
+          std::bit_cast<uint32_t>(element(0, (i * 30 + j) / 32, (i * 30 + j) % 32));
+  for (size_t i = 0; i < 256; ++i) uniform[i] = std::bit_cast<uint32_t>(1.0f / 128);
+  all["transpose_3"] = turned;
+  all["softmax_5"] = uniform;
   all["tma_2d"] = tile_of(2, 16, {8, -2}, false);
   all["tma_2d_swizzle_128"] = tile_of(2, 64, {0, 1}, true);
   all["tma_2d_swizzle_64"] = tile_of(2, 32, {32, 0}, true);

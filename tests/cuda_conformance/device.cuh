@@ -6,6 +6,7 @@
 
 #if !defined(__CUDACC__)
 #include "cuda/emulation/memory.h"
+#include "cuda/emulation/tensor_map.h"
 #else
 #include <stdexcept>
 #include <string>
@@ -59,9 +60,19 @@ class Buffer {
   size_t size_;
 };
 
+// The tensor map of the device that this file is compiled for; both kinds are in one program.
+template <class Map>
+cuda::TensorMap map_of(const void* base, const Map& map) {
+#if defined(__CUDACC__)
+  return cuda::tensor_map(base, map);
+#else
+  return simt::tensor_map(base, map);
+#endif
+}
+
 // One block of `threads` with `bytes` of dynamic shared memory.
 template <class... P, class... A>
-void launch(void (*kernel)(P...), unsigned threads, size_t bytes, const A&... arguments) {
+void launch(void (*kernel)(P...), dim3 threads, size_t bytes, const A&... arguments) {
 #if defined(__CUDACC__)
   if (bytes > 48 << 10)
     check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

@@ -66,7 +66,7 @@ std::vector<uint32_t> run_tma(int swizzle, At at) {
     bytes *= box[i];
   }
   const Buffer<uint32_t> out(std::vector<uint32_t>(bytes / 4));
-  launch(tma_kernel<kind>, 64, 32 << 10, cuda::tensor_map(x.data(), t), at, bytes, out.data());
+  launch(tma_kernel<kind>, 64, 32 << 10, map_of(x.data(), t), at, bytes, out.data());
   return out.values();
 }
 
@@ -85,8 +85,8 @@ inline std::vector<uint32_t> run_im2col(uint32_t stride) {
   c.stride_w = c.stride_h = stride;
   const uint32_t bytes = c.pixels * c.channels * 2;
   const Buffer<uint32_t> out(std::vector<uint32_t>(bytes / 4));
-  launch(tma_kernel<columns>, 64, 32 << 10, cuda::tensor_map(x.data(), c), At{{0, 1, 1, 0}, {2, 1}},
-         bytes, out.data());
+  launch(tma_kernel<columns>, 64, 32 << 10, map_of(x.data(), c), At{{0, 1, 1, 0}, {2, 1}}, bytes,
+         out.data());
   return out.values();
 }
 
@@ -111,7 +111,7 @@ inline std::vector<uint32_t> run_tma_store() {
   t.pitch[1] = 48;
   t.box[0] = 16;
   t.box[1] = 8;
-  launch(tma_store_kernel, 64, 1024, cuda::tensor_map(y.data(), t));
+  launch(tma_store_kernel, 64, 1024, map_of(y.data(), t));
   return y.values();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cuda/teaching/softmax.cuh"
+#include "cuda/teaching/transpose.cuh"
 #include "cuda_conformance/case.h"
 #include "cuda_conformance/device.cuh"
 
@@ -134,6 +136,22 @@ inline std::vector<uint32_t> run_red_add() {
   return result;
 }
 
+// A 20x30 matrix by the last version of the teaching kernels; softmax of zeros, so that the fast
+// exponential is exact.
+inline std::vector<uint32_t> run_teaching(bool transpose) {
+  std::vector<float> values(32 * 32);
+  if (transpose)
+    for (int i = 0; i < 32 * 32; ++i) values[static_cast<size_t>(i)] = element(0, i / 32, i % 32);
+  Buffer<float> x(values), y(std::vector<float>(32 * 32));
+  if (transpose)
+    launch(cuda::transpose_tile<1>, dim3(32, 8), 0, x.data(), y.data(), 20, 30);
+  else
+    launch(cuda::softmax_5, 64, 0, x.data(), y.data(), 2, 128);
+  std::vector<uint32_t> result;
+  for (const float v : y.values()) result.push_back(bits_of(v));
+  return result;
+}
+
 inline std::vector<Case> warp_cases() {
   return {
       {"mma_bf16", 32, false, [] { return words(mma_bf16_kernel, 32, 128); }},
@@ -147,6 +165,8 @@ inline std::vector<Case> warp_cases() {
       {"cp_async", 32, false, run_cp_async},
       {"named_barrier", 96, false, [] { return words(named_barrier_kernel, 96, 32); }},
       {"red_add_v4", 64, false, run_red_add},
+      {"transpose_3", 256, false, [] { return run_teaching(true); }},
+      {"softmax_5", 64, false, [] { return run_teaching(false); }},
   };
 }
 
