@@ -56,6 +56,7 @@ void synchronize(Device device) {
 }
 void set_tf32(bool on) { use_tf32 = on; }
 bool tf32() { return use_tf32; }
+bool cuda_capturing() { return cuda::capturing(); }
 
 struct CudaGraph::State {
   explicit State(int device) : stream(device) {}

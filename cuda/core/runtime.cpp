@@ -109,7 +109,7 @@ const DeviceProperties& properties(int device) {
                      .found = "there is no cuda:" + std::to_string(device) +
                               (absence().empty() ? "" : ": " + absence()),
                      .expected = "one of " + std::to_string(device_count()) + " devices",
-                     .hint = "pass --device cpu, or nvidia-smi to see what is there"});
+                     .hint = "pass --device cpu"});
 }
 
 MemoryInfo memory_info(int device) {

@@ -164,9 +164,10 @@ const DeviceProperties& properties(int device) {
     throw DeviceError({.id = "gpu.none",
                        .file = "",
                        .place = "",
-                       .found = "there is no cuda:" + std::to_string(device),
+                       .found = "there is no cuda:" + std::to_string(device) +
+                                (absence().empty() ? "" : ": " + absence()),
                        .expected = "one of " + std::to_string(device_count()) + " devices",
-                       .hint = absence()});
+                       .hint = "pass --device cpu"});
   thread_local DeviceProperties out;
   const EmulatedMachine& m = emulated_machine();
   out = {"Emulated SIMT device", m.major, m.minor, 4, m.memory, size_t{227} << 10};

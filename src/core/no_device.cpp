@@ -46,6 +46,7 @@ void synchronize(Device device) {
 }
 void set_tf32(bool) {}
 bool tf32() { return false; }
+bool cuda_capturing() { return false; }
 
 struct CudaGraph::State {};
 CudaGraph::CudaGraph() = default;

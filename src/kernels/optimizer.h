@@ -1,47 +1,60 @@
 #pragma once
 
+#include <vector>
+
 #include "cytograd/core/tensor.h"
 #include "kernels/context.h"
 
 namespace cytograd::kernels {
 
-/// All tensors of a call are contiguous, of one shape and floating dtype, and changed in place
-/// unless const is written. One pass over memory.
+// Everything here works on all tensors of a model at once: on CUDA in one launch per few hundred.
+// Tensors are packed; those of one item have one shape and floating dtype.
+
+/// One parameter of an optimiser's step; weight and moments are changed in place.
+struct ParameterUpdate {
+  Tensor weight, grad;
+  Tensor first, second;  ///< moments; undefined where the optimiser has none
+  double lr_scale = 1, weight_decay = 0;
+  int64_t steps = 1;  ///< updates of this parameter, this one included
+};
+using ParameterUpdates = std::vector<ParameterUpdate>;
+
+/// What the numbers of a step are on CUDA, so that a captured graph can run it again: float64
+/// [lr, steps before this one]. The kernel counts the step; the host writes the learning rate.
+/// Undefined on the CPU, where `lr` and `step` of the options count.
+using StepControl = Tensor;
 
 struct SgdStep {
-  double lr, momentum, weight_decay;
+  double lr, momentum;
   bool nesterov;
-  bool first;  ///< the momentum buffer starts as the gradient
 };
-/// g' = g + weight_decay w; buffer = momentum buffer + g'; w -= lr (nesterov ? g' + momentum buffer
-/// : buffer). `buffer` is undefined without momentum.
-void sgd_step(CpuContext, const Tensor& weight, const Tensor& grad, const Tensor& buffer,
-              const SgdStep& step);
-void sgd_step(CudaContext, const Tensor& weight, const Tensor& grad, const Tensor& buffer,
-              const SgdStep& step);
+/// g' = g + weight_decay w; first = momentum first + g' (g' at the first step); w -= lr (nesterov ?
+/// g' + momentum first : first), or lr g' without momentum.
+void sgd_step(CpuContext, const ParameterUpdates& updates, const SgdStep& step,
+              const StepControl& control);
+void sgd_step(CudaContext, const ParameterUpdates& updates, const SgdStep& step,
+              const StepControl& control);
 
 struct AdamStep {
-  double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled;      ///< AdamW: w -= lr weight_decay w instead of decay in the gradient
-  double correction1;  ///< 1 - beta1^step
-  double correction2;  ///< 1 - beta2^step
+  double lr, beta1, beta2, eps;
+  bool decoupled;  ///< AdamW: w -= lr weight_decay w instead of decay in the gradient
+  int64_t step;    ///< of the optimiser, this one included
 };
-/// m and v move towards g and g^2; w -= lr (m / correction1) / (sqrt(v / correction2) + eps).
-void adam_step(CpuContext, const Tensor& weight, const Tensor& grad, const Tensor& m,
-               const Tensor& v, const AdamStep& step);
-void adam_step(CudaContext, const Tensor& weight, const Tensor& grad, const Tensor& m,
-               const Tensor& v, const AdamStep& step);
+/// first and second move towards g and g^2;
+/// w -= lr (first / (1 - beta1^steps)) / (sqrt(second / (1 - beta2^steps)) + eps).
+void adam_step(CpuContext, const ParameterUpdates& updates, const AdamStep& step,
+               const StepControl& control);
+void adam_step(CudaContext, const ParameterUpdates& updates, const AdamStep& step,
+               const StepControl& control);
 
-/// average += (1 - decay) (weight - average).
-void ema_step(CpuContext, const Tensor& average, const Tensor& weight, double decay);
-void ema_step(CudaContext, const Tensor& average, const Tensor& weight, double decay);
+/// averages[i] += (1 - decay) (weights[i] - averages[i]).
+void ema_step(CpuContext, const Tensors& averages, const Tensors& weights, double decay);
+void ema_step(CudaContext, const Tensors& averages, const Tensors& weights, double decay);
 
-/// Sum of squares in float64, over fixed chunks combined in order.
-double sum_of_squares(CpuContext, const Tensor& x);
-double sum_of_squares(CudaContext, const Tensor& x);
-
-/// x *= factor.
-void scale(CpuContext, const Tensor& x, double factor);
-void scale(CudaContext, const Tensor& x, double factor);
+/// norm (a float64 scalar) = the common Euclidean length of the gradients; if it is finite and
+/// larger than max_norm, they are scaled by max_norm / (norm + 1e-6). Sums in float64 over fixed
+/// chunks combined in order.
+void clip_by_norm(CpuContext, const Tensors& grads, double max_norm, const Tensor& norm);
+void clip_by_norm(CudaContext, const Tensors& grads, double max_norm, const Tensor& norm);
 
 }  // namespace cytograd::kernels

@@ -1,7 +1,5 @@
 #include "cytograd/optim/adam.h"
 
-#include <cmath>
-
 #include "cytograd/core/error.h"
 #include "kernels/optimizer.h"
 
@@ -20,19 +18,14 @@ Adam::Adam(std::vector<ParameterGroup> groups, const AdamOptions& options)
 Adam::Adam(NamedTensors parameters, const AdamOptions& options)
     : Adam(std::vector<ParameterGroup>{{std::move(parameters)}}, options) {}
 
-void Adam::update(const Slot& slot, const Tensor& grad) {
-  const auto t = static_cast<double>(slot.steps);
-  const kernels::AdamStep step{.lr = lr() * slot.lr_scale,
-                               .beta1 = options_.beta1,
-                               .beta2 = options_.beta2,
-                               .eps = options_.eps,
-                               .weight_decay = options_.weight_decay * slot.weight_decay_scale,
-                               .decoupled = options_.decoupled,
-                               .correction1 = 1 - std::pow(options_.beta1, t),
-                               .correction2 = 1 - std::pow(options_.beta2, t)};
-  on_device(grad, [&](auto ctx) {
-    kernels::adam_step(ctx, slot.parameter, grad, slot.moments[0], slot.moments[1], step);
-  });
+void Adam::update(const std::vector<Update>& updates, const Tensor& control) {
+  kernels::ParameterUpdates items;
+  for (const auto& [slot, grad] : updates)
+    items.push_back({slot.parameter, grad, slot.moments[0], slot.moments[1], slot.lr_scale,
+                     options_.weight_decay * slot.weight_decay_scale, slot.steps});
+  const kernels::AdamStep step{lr(),         options_.beta1,     options_.beta2,
+                               options_.eps, options_.decoupled, step_count()};
+  on_device(items[0].weight, [&](auto ctx) { kernels::adam_step(ctx, items, step, control); });
 }
 
 }  // namespace cytograd::optim

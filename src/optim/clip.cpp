@@ -1,6 +1,6 @@
 #include "cytograd/optim/clip.h"
 
-#include <cmath>
+#include <limits>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
@@ -8,31 +8,37 @@
 
 namespace cytograd::optim {
 
-double grad_norm(const NamedTensors& parameters) {
+namespace {
+
+double clip(const NamedTensors& parameters, double max_norm, bool changes) {
   const NoGrad no_grad;
-  double squares = 0;
-  for (const auto& [name, parameter] : parameters)
-    if (const Tensor grad = parameter.grad(); grad.defined())
-      squares += on_device(
-          grad, [&](auto ctx) { return kernels::sum_of_squares(ctx, grad.contiguous()); });
-  return std::sqrt(squares);
+  Tensors grads;
+  for (const auto& [name, parameter] : parameters) {
+    const Tensor grad = parameter.grad();
+    if (!grad.defined()) continue;
+    grads.push_back(grad.contiguous());
+    check<DeviceError>(grad.device() == grads[0].device(), "clip_grad_norm",
+                       "the gradients expect one device, got ", grads[0].device(), " and ",
+                       grad.device());
+    if (changes && !grad.is_contiguous()) parameter.set_grad(grads.back());
+  }
+  if (grads.empty()) return 0;
+  const Tensor norm = Tensor::empty({}, Dtype::float64, grads[0].device());
+  on_device(norm, [&](auto ctx) { kernels::clip_by_norm(ctx, grads, max_norm, norm); });
+  if (changes)
+    for (const Tensor& grad : grads) grad.storage()->bump_version();
+  return norm.item();
+}
+
+}  // namespace
+
+double grad_norm(const NamedTensors& parameters) {
+  return clip(parameters, std::numeric_limits<double>::infinity(), false);
 }
 
 double clip_grad_norm(const NamedTensors& parameters, double max_norm) {
   check<ValueError>(max_norm > 0, "clip_grad_norm", "max_norm expects > 0, got ", max_norm);
-  const NoGrad no_grad;
-  const double norm = grad_norm(parameters);
-  const double factor = max_norm / (norm + 1e-6);
-  if (!std::isfinite(norm) || factor >= 1) return norm;
-  for (const auto& [name, parameter] : parameters) {
-    Tensor grad = parameter.grad();
-    if (!grad.defined()) continue;
-    grad = grad.contiguous();
-    on_device(grad, [&](auto ctx) { kernels::scale(ctx, grad, factor); });
-    grad.storage()->bump_version();
-    parameter.set_grad(grad);
-  }
-  return norm;
+  return clip(parameters, max_norm, true);
 }
 
 }  // namespace cytograd::optim

@@ -31,6 +31,7 @@ void Ema::update() {
   ++step_;
   const auto t = static_cast<double>(step_);
   const double decay = std::min(decay_, (1 + t) / (10 + t));
+  Tensors averages, weights;
   for (size_t i = 0; i < live_.size(); ++i) {
     const Tensor& average = averages_[i].second;
     const Tensor& live = live_[i].second;
@@ -38,9 +39,12 @@ void Ema::update() {
       average.copy_(live);
       continue;
     }
-    on_device(live, [&](auto ctx) { kernels::ema_step(ctx, average, live.contiguous(), decay); });
+    averages.push_back(average);
+    weights.push_back(live.contiguous());
     average.storage()->bump_version();
   }
+  if (averages.empty()) return;
+  on_device(averages[0], [&](auto ctx) { kernels::ema_step(ctx, averages, weights, decay); });
 }
 
 void Ema::swap() const {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd::optim {
@@ -27,6 +28,9 @@ void Optimizer::set_lr(double lr) {
   check<ValueError>(std::isfinite(lr) && lr >= 0, "optimizer",
                     "lr expects a finite number >= 0, got ", lr);
   lr_ = lr;
+  if (!control_.defined() || control_lr_ == lr) return;
+  control_.as_strided({1}, {1}, 0).copy_(Tensor::full({1}, lr, Dtype::float64));
+  control_lr_ = lr;
 }
 
 void Optimizer::begin(Slot& slot) {
@@ -36,6 +40,7 @@ void Optimizer::begin(Slot& slot) {
 
 void Optimizer::step() {
   const NoGrad no_grad;
+  std::vector<Update> updates;
   ++step_;
   for (Slot& slot : slots_) {
     if (!slot.parameter.requires_grad()) continue;
@@ -44,9 +49,48 @@ void Optimizer::step() {
     check<DtypeError>(grad.dtype() == slot.parameter.dtype(), "optimizer", "the gradient of ",
                       escape_control(slot.name), " expects ", slot.parameter.dtype(), ", got ",
                       grad.dtype());
-    if (slot.steps == 0) begin(slot);
+    if (!updates.empty()) {
+      const Device first = updates[0].slot.parameter.device();
+      check<DeviceError>(slot.parameter.device() == first, "optimizer", "the parameter ",
+                         escape_control(slot.name), " expects ", first, " like the others, got ",
+                         slot.parameter.device());
+    }
+    if (slot.moments.empty()) begin(slot);
     ++slot.steps;
-    update(slot, grad.contiguous());
+    updates.push_back({slot, grad.contiguous()});
+    slot.parameter.storage()->bump_version();
+  }
+  if (updates.empty()) return;
+  ready_control(updates[0].slot.parameter.device());
+  update(updates, control_);
+  if (!cuda_capturing()) return;
+  // It has not run: replays count.
+  --step_;
+  --control_step_;
+  for (const Update& u : updates) --slots_[static_cast<size_t>(&u.slot - slots_.data())].steps;
+}
+
+// The numbers of this step where a kernel reads them; nothing to do if it counted them itself.
+void Optimizer::ready_control(Device device) {
+  if (device.type == DeviceType::cpu) return;
+  if (!control_.defined() || control_.device() != device || control_lr_ != lr_ ||
+      control_step_ != step_ - 1) {
+    const Tensor now = Tensor::from(std::vector{lr_, static_cast<double>(step_ - 1)});
+    if (control_.defined() && control_.device() == device)
+      control_.copy_(now);
+    else
+      control_ = now.to(device);
+    control_lr_ = lr_;
+  }
+  control_step_ = step_;
+}
+
+void Optimizer::count_replay() {
+  ++step_;
+  ++control_step_;
+  for (Slot& slot : slots_) {
+    if (!slot.parameter.requires_grad() || !slot.parameter.grad().defined()) continue;
+    ++slot.steps;
     slot.parameter.storage()->bump_version();
   }
 }

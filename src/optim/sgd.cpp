@@ -19,16 +19,14 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
 Sgd::Sgd(NamedTensors parameters, const SgdOptions& options)
     : Sgd(std::vector<ParameterGroup>{{std::move(parameters)}}, options) {}
 
-void Sgd::update(const Slot& slot, const Tensor& grad) {
-  const kernels::SgdStep step{.lr = lr() * slot.lr_scale,
-                              .momentum = options_.momentum,
-                              .weight_decay = options_.weight_decay * slot.weight_decay_scale,
-                              .nesterov = options_.nesterov,
-                              .first = slot.steps == 1};
-  on_device(grad, [&](auto ctx) {
-    kernels::sgd_step(ctx, slot.parameter, grad, slot.moments.empty() ? Tensor{} : slot.moments[0],
-                      step);
-  });
+void Sgd::update(const std::vector<Update>& updates, const Tensor& control) {
+  kernels::ParameterUpdates items;
+  for (const auto& [slot, grad] : updates)
+    items.push_back({slot.parameter, grad, slot.moments.empty() ? Tensor{} : slot.moments[0],
+                     Tensor{}, slot.lr_scale, options_.weight_decay * slot.weight_decay_scale,
+                     slot.steps});
+  const kernels::SgdStep step{lr(), options_.momentum, options_.nesterov};
+  on_device(items[0].weight, [&](auto ctx) { kernels::sgd_step(ctx, items, step, control); });
 }
 
 }  // namespace cytograd::optim

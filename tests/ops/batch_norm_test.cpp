@@ -105,8 +105,8 @@ OpCase with_relu(OpCase c, bool training, bool residual) {
   c.op = [=](const Tensors& in) {
     const Dtype dtype = in[0].dtype();
     return batch_norm(in[0], last > 1 ? in[1] : Tensor{}, last > 2 ? in[2] : Tensor{},
-                      training ? Tensor{} : Tensor::full(vector, 0.25, dtype),
-                      training ? Tensor{} : Tensor::full(vector, 2, dtype),
+                      training ? Tensor{} : Tensor::full(vector, 0.25, dtype, in[0].device()),
+                      training ? Tensor{} : Tensor::full(vector, 2, dtype, in[0].device()),
                       {.training = training, .relu = true}, residual ? in[last] : Tensor{});
   };
   c.reference = [=](const std::vector<Ref>& in) {

@@ -51,7 +51,8 @@ TEST_CASE("cross_entropy with every option") {
           c.inputs = {{{n, 7}, -3, 3}, {{n}, 3, 6, {}, 0, Dtype::int64}};
           c.op = [options](const Tensors& in) {
             CrossEntropyOptions o = options;
-            if (o.class_weight.defined()) o.class_weight = o.class_weight.to(in[0].dtype());
+            if (o.class_weight.defined())
+              o.class_weight = o.class_weight.to(in[0].dtype()).to(in[0].device());
             return cross_entropy(in[0], in[1], o);
           };
           c.reference = [options](const std::vector<Ref>& in) {

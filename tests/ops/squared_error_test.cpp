@@ -39,7 +39,8 @@ TEST_CASE("squared_error without and with a weight per row") {
       c.name = "squared_error";
       c.inputs = {{shape}, {shape}};
       c.op = [=](const Tensors& in) {
-        const Tensor w = weighted ? Tensor::from(weight, rows).to(in[0].dtype()) : Tensor{};
+        const Tensor w =
+            weighted ? Tensor::from(weight, rows).to(in[0].dtype()).to(in[0].device()) : Tensor{};
         return squared_error(in[0], in[1], w);
       };
       c.reference = [=](const std::vector<Ref>& in) { return reference(in, weight); };

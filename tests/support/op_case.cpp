@@ -5,6 +5,7 @@
 
 #include "cytograd/autograd/gradcheck.h"
 #include "cytograd/autograd/record.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/core/random.h"
 
@@ -58,6 +59,12 @@ Tensors with_dtype(const Tensors& inputs, Dtype dtype) {
   return out;
 }
 
+Tensors on(Device device, const Tensors& inputs) {
+  Tensors out;
+  for (const Tensor& x : inputs) out.push_back(x.to(device));
+  return out;
+}
+
 void check_close(const std::vector<double>& got, const std::vector<double>& want, double tolerance,
                  const char* what) {
   REQUIRE(got.size() == want.size());
@@ -74,6 +81,12 @@ void check_close(const std::vector<double>& got, const std::vector<double>& want
   }
 }
 
+// NaN equals itself.
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
+}
+
 // The gradients of every floating input for a fixed random output gradient, one after the other.
 std::vector<double> gradients(const OpCase& c, const Tensors& inputs, Dtype dtype) {
   Tensors leaves;
@@ -87,13 +100,14 @@ std::vector<double> gradients(const OpCase& c, const Tensors& inputs, Dtype dtyp
   Rng rng(1, "dy");
   for (int64_t i = 0; i < dy.numel(); ++i)
     dy.data<double>()[i] = static_cast<float>(rng.uniform(-1, 1));
-  y.backward(dy.to(dtype));
+  y.backward(dy.to(dtype).to(y.device()));
   std::vector<double> out;
   for (const Tensor& leaf : leaves) {
     if (!is_floating(leaf.dtype())) continue;
     REQUIRE(leaf.grad().defined());
     REQUIRE(leaf.grad().dtype() == dtype);
     REQUIRE(leaf.grad().shape() == leaf.shape());
+    REQUIRE(leaf.grad().device() == leaf.device());
     const std::vector<double> grad = leaf.grad().to_vector<double>();
     out.insert(out.end(), grad.begin(), grad.end());
   }
@@ -106,7 +120,7 @@ Tensor as_transposed(const Tensor& x) {
   if (x.ndim() < 2) return x;
   Shape shape, order = x.shape();
   for (int d = x.ndim() - 1; d >= 0; --d) shape.push_back(x.shape()[d]);
-  const Tensor base = Tensor::empty(shape, x.dtype());
+  const Tensor base = Tensor::empty(shape, x.dtype(), x.device());
   const Shape base_strides = base.strides();
   Shape strides;
   for (int d = x.ndim() - 1; d >= 0; --d) strides.push_back(base_strides[d]);
@@ -120,7 +134,7 @@ Tensor as_sliced(const Tensor& x) {
   Shape shape = x.shape();
   const int last = x.ndim() - 1;
   shape[last] = 2 * shape[last] + 1;
-  const Tensor base = Tensor::full(shape, 1e6, x.dtype());
+  const Tensor base = Tensor::full(shape, 1e6, x.dtype(), x.device());
   Shape strides = base.strides();
   strides[last] *= 2;
   const Tensor view = base.as_strided(x.shape(), strides, 1);
@@ -160,7 +174,7 @@ void check_views(const OpCase& c, const Tensors& inputs, const Ref& want) {
   }
 }
 
-void check_nan(const OpCase& c, const Tensors& inputs) {
+void check_nan(const OpCase& c, const Tensors& inputs, Device device) {
   const NoGrad no_grad;
   for (size_t k = 0; k < inputs.size(); ++k) {
     if (inputs[k].dtype() != Dtype::float64 || inputs[k].numel() == 0) continue;
@@ -171,7 +185,8 @@ void check_nan(const OpCase& c, const Tensors& inputs) {
     for (const Tensor& x : poisoned) refs.push_back(to_ref(x));
     const Ref want = c.reference(refs);
     for (const Dtype dtype : {Dtype::float64, Dtype::float32}) {
-      const std::vector<double> got = c.op(with_dtype(poisoned, dtype)).to_vector<double>();
+      const std::vector<double> got =
+          c.op(on(device, with_dtype(poisoned, dtype))).to_vector<double>();
       size_t lost = 0, invented = 0;
       for (size_t i = 0; i < got.size(); ++i) {
         lost += std::isnan(want.values[i]) && !std::isnan(got[i]);
@@ -179,10 +194,45 @@ void check_nan(const OpCase& c, const Tensors& inputs) {
       }
       CAPTURE(k);
       CAPTURE(dtype == Dtype::float32);
+      CAPTURE(device.type == DeviceType::cuda);
       CHECK(lost == 0);
       if (!c.nan_may_spread) CHECK(invented == 0);
     }
   }
+}
+
+// Forward and every gradient on the device, against the reference and the CPU; the same bits again;
+// strided inputs; NaN; memory given back.
+void check_cuda(const OpCase& c, const Tensors& inputs, const Ref& want) {
+  INFO("on the device");
+  const Device device = Device::cuda();
+  { const Tensor warm = c.op(on(device, inputs)); }
+  const size_t live = memory_stats(device).in_use;
+  for (const Dtype dtype : {Dtype::float64, Dtype::float32}) {
+    const bool wide = dtype == Dtype::float64;
+    CAPTURE(wide);
+    const Tensors host = with_dtype(inputs, dtype), there = on(device, host);
+    const double tolerance = wide ? c.float64_tolerance : c.float32_tolerance;
+    const Tensor y = c.op(there);
+    CHECK(y.device() == device);
+    const std::vector<double> values = y.to_vector<double>();
+    check_close(values, want.values, tolerance, "device forward");
+    CHECK(same_bits(c.op(there).to_vector<double>(), values));
+    if (!wide)
+      for (const auto view : {as_transposed, as_sliced}) {
+        Tensors views;
+        for (const Tensor& x : there) views.push_back(view(x));
+        check_close(c.op(views).to_vector<double>(), want.values, tolerance,
+                    "strided input on the device");
+      }
+    if (!c.differentiable) continue;
+    const std::vector<double> grads = gradients(c, there, dtype);
+    check_close(grads, gradients(c, host, dtype), wide ? 1e-9 : c.float32_grad_tolerance,
+                "device gradient");
+    CHECK(same_bits(gradients(c, there, dtype), grads));
+  }
+  if (c.check_nan) check_nan(c, inputs, device);
+  CHECK(memory_stats(device).in_use == live);
 }
 
 }  // namespace
@@ -223,7 +273,8 @@ void check_op(const OpCase& c) {
     }
     check_views(c, inputs, want);
     check_bits(c, inputs32);
-    if (c.check_nan) check_nan(c, inputs);
+    if (c.check_nan) check_nan(c, inputs, Device::cpu());
+    if (c.on_cuda && cuda_available()) check_cuda(c, inputs, want);
   }
   CHECK(memory_stats().in_use == live);
 }

@@ -51,6 +51,8 @@ struct OpCase {
   bool differentiable = true;
   /// NaN in one element of each input must give NaN where the reference does.
   bool check_nan = true;
+  /// Where the build has a device: the same there. Off for cases whose size is about CPU threads.
+  bool on_cuda = true;
   /// NaN may also appear where a padding zero met it (0 * NaN).
   bool nan_may_spread = false;
 };

@@ -41,6 +41,9 @@ void synchronize(Device device);
 void set_tf32(bool on);
 bool tf32();
 
+/// Is this thread inside CudaGraph::capture? Work then is recorded, not done.
+bool cuda_capturing();
+
 /// A sequence of device work that was recorded once and runs again with one call, without the cost
 /// of starting its kernels one by one.
 ///

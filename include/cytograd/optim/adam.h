@@ -22,7 +22,7 @@ class Adam : public Optimizer {
   Adam(NamedTensors parameters, const AdamOptions& options);
 
  private:
-  void update(const Slot& slot, const Tensor& grad) override;
+  void update(const std::vector<Update>& updates, const Tensor& control) override;
   AdamOptions options_;
 };
 

@@ -22,6 +22,10 @@ struct ParameterGroup {
 /// Base of the optimisers. Steps change parameters in place; those without a gradient, or with
 /// requires_grad off, are left alone. float32 and float64. Same bits for any number of threads.
 /// Single-threaded per object.
+///
+/// On CUDA a step is one launch for all parameters. It reads the learning rate and counts the steps
+/// in device memory, so that it can be part of a captured graph (core/cuda.h): then call `set_lr`
+/// before each replay and `count_replay` after it.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -29,8 +33,11 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// One update from the gradients at learning rate `lr()`.
-  /// @throws DtypeError or ShapeError if a gradient does not fit its parameter
+  /// @throws DtypeError if a gradient does not fit its parameter, DeviceError unless all parameters
+  ///         are on one device
   void step();
+  /// A captured graph that holds one step has run again: counts it.
+  void count_replay();
   /// Forgets all gradients.
   void zero_grad() const;
 
@@ -59,17 +66,26 @@ class Optimizer {
 
   /// @param moment_names  one per moment, e.g. {"m", "v"}
   Optimizer(std::vector<ParameterGroup> groups, double lr, std::vector<const char*> moment_names);
-  /// Updates one parameter; `slot.steps` counts this update already.
-  virtual void update(const Slot& slot, const Tensor& grad) = 0;
+  /// One parameter that takes part in a step; `slot.steps` counts it already.
+  struct Update {
+    const Slot& slot;
+    Tensor grad;  ///< packed
+  };
+  /// @param control  kernels::StepControl
+  virtual void update(const std::vector<Update>& updates, const Tensor& control) = 0;
 
  private:
   void begin(Slot& slot);
   Slot& find(const std::string& name);
+  void ready_control(Device device);
 
   std::vector<Slot> slots_;
   std::vector<const char*> moment_names_;
   double lr_;
   int64_t step_ = 0;
+  Tensor control_;  // CUDA: the learning rate and the number of steps, as the kernels see them
+  double control_lr_ = 0;  // what was written there last
+  int64_t control_step_ = 0;
 };
 
 }  // namespace cytograd::optim

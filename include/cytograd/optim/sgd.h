@@ -20,7 +20,7 @@ class Sgd : public Optimizer {
   Sgd(NamedTensors parameters, const SgdOptions& options);
 
  private:
-  void update(const Slot& slot, const Tensor& grad) override;
+  void update(const std::vector<Update>& updates, const Tensor& control) override;
   SgdOptions options_;
 };
 
