@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
-#include "cytograd/core/device.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/text.h"
 
@@ -55,7 +55,9 @@ void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
         ->capture_default_str()
         ->group(group);
   if (set & with_device)
-    command.add_option("--device", o.device, "cpu, cuda, cuda:1 or auto")
+    command
+        .add_option("--device", o.device,
+                    cuda_built() ? "cpu, cuda, cuda:1 or auto" : "cpu or auto")
         ->envname("CYTO_DEVICE")
         ->capture_default_str()
         ->group(group);
@@ -81,15 +83,15 @@ void apply_common_options(const std::string& command, const CommonOptions& optio
     if (threads == 0 && value) threads = static_cast<int>(std::min<int64_t>(*value, 4096));
   }
   if (threads > 0) set_num_threads(threads);
-  check_device(options);
+  (void)choose_device(options.device);
 }
 
-void check_device(const CommonOptions& options) {
-  if (options.device == "auto" || options.device == "cpu") return;
-  const Device device = parse_device(options.device);
-  if (device.type == DeviceType::cuda)
-    throw DeviceError("--device " + options.device +
-                      ": this build has no CUDA; pass --device cpu or build with nvcc [gpu.none]");
+Device device_of(const CommonOptions& options) {
+  const Device device = choose_device(options.device);
+  if (options.device == "auto")
+    console().note("--device auto: " + describe(device) +
+                   (cuda_built() && !cuda_available() ? ": " + cuda_absence() : ""));
+  return device;
 }
 
 std::string json_text(const std::string& text) {

@@ -60,8 +60,9 @@ void add_common_options(CLI::App& command, CommonOptions& options, unsigned set)
 
 /// Sets up console and threads from the common options. @throws ConfigError
 void apply_common_options(const std::string& command, const CommonOptions& options);
+/// The device that --device names; `auto` tells which it took.
 /// @throws DeviceError gpu.none if this build or machine has no such device, ValueError for others
-void check_device(const CommonOptions& options);
+Device device_of(const CommonOptions& options);
 
 /// The name of a command below the program: "train", "weights inspect".
 std::string full_name(const CLI::App& command);

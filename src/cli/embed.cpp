@@ -69,7 +69,7 @@ void run(Options& o) {
                       escape_control(o.output) + " [cli]");
   const std::string stem = o.output.substr(0, o.output.find_last_of('.'));
   for (const std::string& path : {stem + ".csv", o.output}) require_new_file(path, o.force);
-  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   if (o.data.split == "auto") o.data.split = "all";
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation e = evaluate(trained, data.task.dataset, data.indices, data.role, true);

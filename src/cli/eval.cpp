@@ -18,7 +18,7 @@ void add_run_options(CLI::App& command, Options& o) {
 
 void run_eval(Options& o) {
   if (!o.output.empty()) require_new_file(o.output, o.force);
-  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
   const std::string json = evaluation_json(evaluation, trained.classes) + "\n";
@@ -30,7 +30,7 @@ void run_eval(Options& o) {
 }
 
 void run_report(Options& o) {
-  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
   const std::string page = write_run_report(o.run, trained, data.task, evaluation);

@@ -2,6 +2,7 @@
 
 #include "cli/common.h"
 #include "cli/program.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/environment.h"
@@ -52,11 +53,23 @@ std::string short_help(const CLI::App& app) {
   return out + "\n`cyto help COMMAND` says more; every command begins its help with examples.\n";
 }
 
+namespace {
+
+// What a build with a device sees; nothing for others.
+std::string cuda_devices() {
+  if (!cuda_built()) return "";
+  std::string out;
+  for (int i = 0; i < cuda_device_count(); ++i) out += ", " + describe(Device::cuda(i));
+  return out.empty() ? "; no cuda: " + cuda_absence() : out;
+}
+
+}  // namespace
+
 std::string version_text() {
   const BuildInfo build = build_info();
   return "cyto " + build.version + "\nbuild: " + build.compiler + ", " + build.type +
          "\ndevices: cpu (" + cpu_name() + ", " + std::to_string(num_threads()) + " threads)" +
-         (build.cuda ? ", cuda" : "; cuda not in this build") + "\n";
+         cuda_devices() + "\n";
 }
 
 std::string unknown_word_message(const CLI::App& app, const CLI::App* command,

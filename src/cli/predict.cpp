@@ -158,7 +158,7 @@ void tell_faults(const Options& o, const Predictions& p, int64_t files) {
 
 void run(Options& o) {
   if (o.csv && o.json) throw ConfigError("--csv and --json exclude each other [cli]");
-  const TrainedModel trained = load_trained(o.run, o.checkpoint);
+  const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   const Dataset dataset = unlabelled(o.paths);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < dataset.size(); ++i) indices.push_back(i);

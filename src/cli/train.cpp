@@ -4,6 +4,7 @@
 
 #include "cli/session.h"
 #include "cli/train_options.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/environment.h"
@@ -92,7 +93,7 @@ void say_data(const Task& task) {
 void require_device(const TrainConfig& config) {
   CommonOptions options;
   options.device = config.device;
-  check_device(options);
+  (void)device_of(options);
 }
 
 double checkpoint_bytes(const models::ImageModel& model, const TrainConfig& config) {
@@ -143,14 +144,15 @@ void dry_run(const TrainConfig& config) {
 void write_inputs(const RunFolder& folder, const TrainConfig& config, const Task& task) {
   write_samples(folder.file("samples.csv"), task.scanned, task.report);
   write_splits(folder.file("splits.csv"), task.dataset, task.folds);
-  write_file_atomically(folder.file("environment.json"),
-                        environment_json(static_cast<uint64_t>(config.seed), config.device,
-                                         {{"data", task.report.hash}}));
+  write_file_atomically(
+      folder.file("environment.json"),
+      environment_json(static_cast<uint64_t>(config.seed), describe(choose_device(config.device)),
+                       {{"data", task.report.hash}}));
 }
 
 // Scores on the held-back part and the report.
-void finish(const RunFolder& folder, const Task& task) {
-  const TrainedModel trained = load_trained(folder.path());
+void finish(const RunFolder& folder, const Task& task, Device device) {
+  const TrainedModel trained = load_trained(folder.path(), "best", device);
   const std::string role = !task.split.test.empty()  ? "test"
                            : !task.split.val.empty() ? "val"
                                                      : "train";
@@ -183,7 +185,7 @@ void begin(const RunFolder& folder, const TrainConfig& config) {
   write_inputs(folder, config, task);
   Narrator narrator;
   trainer.run(folder, narrator.hooks());
-  finish(folder, task);
+  finish(folder, task, trainer.device());
 }
 
 void train_new(const TrainOptions& options) {
@@ -229,7 +231,7 @@ void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
                  std::to_string(checkpoint.progress.batch) + " steps");
   Narrator narrator;
   trainer.run(folder, narrator.hooks());
-  finish(folder, task);
+  finish(folder, task, trainer.device());
 }
 
 void train_on(const std::string& run, const TrainOptions& options, bool fall_back) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <ostream>
 
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd {
@@ -17,6 +18,18 @@ Device parse_device(const std::string& text) {
     if (ec == std::errc{} && end == last && index >= 0) return Device::cuda(index);
   }
   throw ValueError("device: expected cpu, cuda or cuda:N, got \"" + text + "\"");
+}
+
+Device choose_device(const std::string& text) {
+  if (text == "auto") return cuda_available() ? Device::cuda() : Device::cpu();
+  const Device device = parse_device(text);
+  if (device.type == DeviceType::cuda) (void)cuda_device(device.index);
+  return device;
+}
+
+std::string describe(Device device) {
+  if (device.type == DeviceType::cpu) return "cpu";
+  return "cuda:" + std::to_string(device.index) + " (" + cuda_device(device.index).name + ")";
 }
 
 std::ostream& operator<<(std::ostream& out, Device device) {

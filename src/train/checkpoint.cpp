@@ -63,7 +63,8 @@ Progress Progress::from_json(const std::string& text, const std::string& file) {
 }
 
 void Checkpoint::add(const std::string& prefix, const nn::NamedTensors& named) {
-  for (const auto& [name, tensor] : named) tensors[prefix + name] = tensor.detach();
+  for (const auto& [name, tensor] : named)
+    tensors[prefix + name] = tensor.detach().to(Device::cpu());
 }
 
 nn::NamedTensors Checkpoint::part(const std::string& prefix) const {

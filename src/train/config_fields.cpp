@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/data/dataset.h"
 #include "cytograd/train/config.h"
@@ -135,7 +136,8 @@ void add_train_fields(std::vector<ConfigField>& f) {
                      &C::patience, 0, 1e6));
   f.push_back(
       number("train.seed", "--seed", "Number that fixes every random choice", &C::seed, 0, 9e15));
-  f.push_back(other("train.device", "--device", "cpu, cuda, cuda:1 or auto", &C::device));
+  f.push_back(other("train.device", "--device",
+                    cuda_built() ? "cpu, cuda, cuda:1 or auto" : "cpu or auto", &C::device));
 }
 
 }  // namespace

@@ -49,7 +49,9 @@ void throw_diverged(const DivergedStep& step) {
           sample_names(step, 8, ", ");
   if (!step.folder.empty()) {
     const std::string path = step.folder + "/diverged.safetensors";
-    write_safetensors(path, {{"images", step.batch->images}, {"labels", step.batch->labels}},
+    write_safetensors(path,
+                      {{"images", step.batch->images.to(Device::cpu())},
+                       {"labels", step.batch->labels.to(Device::cpu())}},
                       {{"samples", sample_names(step, step.batch->indices.size(), "\n")},
                        {"step", std::to_string(step.step)}});
     text += "; batch saved to " + escape_control(path) + "; the last checkpoint is good";

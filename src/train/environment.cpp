@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/text.h"
@@ -53,9 +54,7 @@ BuildInfo build_info() {
 #if defined(__SANITIZE_ADDRESS__)
   out.type += ", address sanitizer";
 #endif
-#ifdef CYTOGRAD_CUDA
-  out.cuda = true;
-#endif
+  out.cuda = cuda_built();
   return out;
 }
 

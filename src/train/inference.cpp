@@ -31,9 +31,14 @@ void require_finite(const std::vector<float>& values, const Dataset& dataset, co
     }
 }
 
+Device device_of(const models::ImageModel& model) {
+  const nn::NamedTensors parameters = model.named_parameters();
+  return parameters.empty() ? Device::cpu() : parameters[0].second.device();
+}
+
 }  // namespace
 
-TrainedModel load_trained(const std::string& run, const std::string& which) {
+TrainedModel load_trained(const std::string& run, const std::string& which, Device device) {
   require_run(run);
   ResolvedConfig resolved;
   apply_config_file(resolved, run + "/config.toml");
@@ -56,6 +61,7 @@ TrainedModel load_trained(const std::string& run, const std::string& which) {
   nn::LoadOptions options;
   options.file = out.file;
   nn::load_state_dict(*out.model, nn::from_torch_layout(weights), options);
+  out.model->to(device);
   out.model->eval();
   out.preprocess = preprocess_of(out.config, *out.model);
   return out;
@@ -74,15 +80,17 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
   check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
   const NoGrad no_grad;
   Predictions out;
-  // Compiled for the size of the first batch; the loader gives all images one size.
+  // On the CPU compiled for the size of the first batch; the loader gives all images one size.
   std::optional<inference::CompiledModel> embed;
+  const Device device = device_of(model);
+  const bool on_host = device.type == DeviceType::cpu;
   loader.start_at(0);
   for (Batch batch; loader.next(batch);) {
     const Shape& s = batch.images.shape();
-    if (!embed)
+    if (!embed && on_host)
       embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
                                  {s[1], s[2], s[3]}, {.batch = s[0]});
-    const Tensor embeddings = (*embed)(batch.images);
+    const Tensor embeddings = embed ? (*embed)(batch.images) : model.embed(batch.images.to(device));
     const Tensor logits = model.classify(embeddings);
     out.classes = logits.size(1);
     out.width = embeddings.size(1);

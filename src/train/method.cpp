@@ -13,7 +13,8 @@ class CrossEntropyMethod final : public Method {
     options_.label_smoothing = context.config.label_smoothing;
     if (context.config.class_weights != "balanced") return;
     const std::vector<double> weights = balanced_class_weights(context.counts);
-    options_.class_weight = Tensor::from(std::vector<float>(weights.begin(), weights.end()));
+    options_.class_weight =
+        Tensor::from(std::vector<float>(weights.begin(), weights.end())).to(context.device);
   }
 
   std::vector<LossTerm> loss(const Batch& batch, const ModelOutput& output) override {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 #include "cytograd/core/random_scope.h"
@@ -74,11 +75,16 @@ int64_t count_hits(const Tensor& logits, const Tensor& labels) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, const Task& task) : config_(config), task_(task) {
+Trainer::Trainer(const TrainConfig& config, const Task& task)
+    : config_(config), task_(task), device_(choose_device(config.device)) {
   const auto classes = static_cast<int64_t>(task.dataset.classes.size());
   model_ = model_of(config, classes, true);
-  const MethodContext context{config_, classes, static_cast<int64_t>(task.dataset.domains.size()),
+  model_->to(device_);
+  const MethodContext context{config_,
+                              classes,
+                              static_cast<int64_t>(task.dataset.domains.size()),
                               model_->embedding_count(),
+                              device_,
                               class_counts(task.dataset, task.split.train)};
   method_ = make_method(context);
   optimizer_ = make_optimizer(config_, trained_parameters());
@@ -171,7 +177,10 @@ void Trainer::restore(const Checkpoint& c, const std::string& file) {
 
 double Trainer::learning_rate() const { return config_.lr * schedule_(progress_.step); }
 
-Trainer::Step Trainer::step(const Batch& batch) {
+Trainer::Step Trainer::step(const Batch& loaded) {
+  Batch batch = loaded;
+  batch.images = loaded.images.to(device_);
+  batch.labels = loaded.labels.to(device_);
   const RandomScope scope(static_cast<uint64_t>(config_.seed),
                           static_cast<uint64_t>(progress_.step));
   model_->train();
@@ -264,7 +273,7 @@ void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
 
 StepCost Trainer::measure() {
   StepCost out;
-  reset_peak_memory();
+  reset_peak_memory(device_);
   train_->start_at(0);
   for (int i = 0; i < 2; ++i) {
     Batch batch;
@@ -274,9 +283,10 @@ StepCost Trainer::measure() {
     }
     const auto begin = std::chrono::steady_clock::now();
     step(batch);
+    synchronize(device_);
     out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
-  out.peak_bytes = static_cast<double>(memory_stats().peak);
+  out.peak_bytes = static_cast<double>(memory_stats(device_).peak);
   for (const auto& [name, tensor] : checkpoint().tensors)
     out.state_bytes += static_cast<double>(tensor.bytes());
   return out;

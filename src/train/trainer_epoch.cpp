@@ -126,7 +126,8 @@ Checkpoint Trainer::checkpoint() const {
   out.add("optimizer/", optimizer_->state_dict());
   if (ema_) out.add("ema/", nn::to_torch_layout(ema_->state_dict()));
   out.add("method/", method_->parameters());
-  for (const auto& [name, tensor] : method_->state()) out.tensors["method/" + name] = tensor;
+  for (const auto& [name, tensor] : method_->state())
+    out.tensors["method/" + name] = tensor.to(Device::cpu());
   const auto triple = [](const std::vector<double>& v) {
     return "[" + format_double(v[0]) + "," + format_double(v[1]) + "," + format_double(v[2]) + "]";
   };

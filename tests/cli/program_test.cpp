@@ -86,9 +86,10 @@ TEST_CASE("threads: none is an error") {
 
 TEST_CASE("gpu.none: a device this build does not have") {
   const auto result =
-      cyto({"train", "--data", "/nowhere", "--output", "/tmp/never", "--device", "cuda"});
+      cyto({"train", "--data", "/nowhere", "--output", "/tmp/never", "--device", "cuda:9"});
   CHECK(result.exit == 5);
-  CHECK(result.err.find("no CUDA") != std::string::npos);
+  CHECK(result.err.find("no cuda:9") != std::string::npos);
+  CHECK(result.err.find("[gpu.none]") != std::string::npos);
 }
 
 TEST_CASE("every error id has a page") {

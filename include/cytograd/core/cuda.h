@@ -18,6 +18,11 @@ bool cuda_built();
 /// Is there one that can be used? Never throws; false without a driver.
 bool cuda_available();
 int cuda_device_count();
+/// The device that "cpu", "cuda", "cuda:1" or "auto" names; auto is the first CUDA device if there
+/// is one. @throws ValueError for other words, DeviceError gpu.none if it is not there
+Device choose_device(const std::string& text);
+/// "cpu" or "cuda:0 (NVIDIA H200)".
+std::string describe(Device device);
 /// Why there is none: no driver, an old one, no supported card. Empty if there is one.
 std::string cuda_absence();
 

@@ -72,6 +72,21 @@ class Module {
     });
   }
 
+  /// Moves parameters and buffers; counters (int64 scalars) stay on the host. Gradients are
+  /// dropped, and handles taken before refer to the old tensors: make optimisers afterwards.
+  /// @throws DeviceError
+  void to(Device device) {
+    for_each([device](const std::string&, Module& m) {
+      for (auto* slots : {&m.parameters_, &m.buffers_})
+        for (Slot& slot : *slots) {
+          if (slot.tensor->dtype() == Dtype::int64 && slot.tensor->ndim() == 0) continue;
+          const bool trained = slot.tensor->requires_grad();
+          *slot.tensor = slot.tensor->detach().to(device);
+          slot.tensor->set_requires_grad(trained);
+        }
+    });
+  }
+
   /// Calls f(full name, module) for this module (name "") and all below, parents first.
   template <class F>
   void for_each(F&& f) {

@@ -22,6 +22,7 @@ struct MethodContext {
   const TrainConfig& config;
   int64_t classes = 0, domains = 0;
   int64_t embedding = 0;  ///< length of ModelOutput::embeddings
+  Device device;          ///< of batches, outputs and the method's own tensors
   /// Training samples per class and domain: [class][domain].
   std::vector<std::vector<int64_t>> counts;
 };
@@ -41,7 +42,8 @@ struct LossTerm {
 class Method {
  public:
   virtual ~Method() = default;
-  /// Called with recording on, inside the step's RandomScope.
+  /// Called with recording on, inside the step's RandomScope; images and labels of the batch are on
+  /// the device.
   virtual std::vector<LossTerm> loss(const Batch& batch, const ModelOutput& output) = 0;
   /// Parameters beside the model's; they are trained and stored with it.
   virtual std::vector<std::pair<std::string, Tensor>> parameters() const { return {}; }

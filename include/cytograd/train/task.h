@@ -58,7 +58,8 @@ struct TrainedModel {
 };
 /// @param which "best" or "last"; a run without a best checkpoint (no validation part) has its last
 /// @throws FileError run.missing, run.checkpoint; DataError for a damaged checkpoint
-TrainedModel load_trained(const std::string& run, const std::string& which = "best");
+TrainedModel load_trained(const std::string& run, const std::string& which = "best",
+                          Device device = {});
 
 /// Outputs of a model for samples of a data set.
 struct Predictions {

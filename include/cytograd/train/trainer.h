@@ -61,6 +61,8 @@ class Trainer {
 
   /// Trains to the end. @throws StopRequested after a checkpoint; DivergedError
   void run(const RunFolder& folder, const TrainHooks& hooks);
+  /// Where it trains: what the configuration's device names.
+  Device device() const { return device_; }
   /// Runs two steps without a folder.
   StepCost measure();
 
@@ -89,6 +91,7 @@ class Trainer {
 
   TrainConfig config_;
   const Task& task_;
+  Device device_;
   std::unique_ptr<models::ImageModel> model_;
   std::unique_ptr<Method> method_;
   std::unique_ptr<optim::Optimizer> optimizer_;
