@@ -20,7 +20,7 @@ struct Row {
   int64_t numel;
   int first_chunk;
   int lag;  // steps of the optimiser that this parameter took no part in
-  float lr_scale, weight_decay;
+  double lr_scale, weight_decay;
 };
 struct Table {
   int rows;
@@ -212,8 +212,8 @@ Row row_of(const kernels::ParameterUpdate& u, int64_t step) {
           u.weight.numel(),
           0,
           static_cast<int>(step - u.steps),
-          static_cast<float>(u.lr_scale),
-          static_cast<float>(u.weight_decay)};
+          u.lr_scale,
+          u.weight_decay};
 }
 
 // Runs f<T>() with the indices of the tensors of each floating type that occurs.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/console.h"
+#include "cytograd/core/device.h"
 #include "cytograd/core/error.h"
 
 /// @file

@@ -5,6 +5,7 @@
 #include "cuda/core/staging.h"
 #include "cuda/emulation/runtime.h"
 #include "cytograd/core/cuda.h"
+#include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 #include "cytograd/core/tensor.h"
 #include "cytograd/ops/elementwise.h"
@@ -39,7 +40,7 @@ TEST_CASE("emulated: work waits until somebody waits for it") {
 TEST_CASE("emulated: streams run in any order unless one waits for the other") {
   Stream other(0);
   for (const bool waits : {false, true}) {
-    const Tensor x = Tensor::empty({4}, Dtype::float32, device);
+    const Tensor x = Tensor::full({4}, 5, Dtype::float32, device);
     synchronize(device);
     x.fill_(1);  // on the usual stream
     Tensor y;
