@@ -6,31 +6,21 @@
 namespace cytograd {
 namespace {
 
+using kernels::PoolAxis;
 using kernels::PoolWindow;
 using kernels::PoolWindows;
-
-struct Axis {
-  int64_t size, kernel, stride, padding;
-};
 
 void check_input(const Tensor& x, const char* op) {
   check<ShapeError>(x.ndim() == 4, op, "input expects [N, H, W, C], got ", x.shape());
   check<DtypeError>(is_floating(x.dtype()), op, "input expects a floating dtype, got ", x.dtype());
 }
 
-std::vector<PoolWindow> sliding_windows(const Axis& a, bool ceil_mode, bool count_padding) {
+PoolAxis sliding_windows(PoolAxis a, bool ceil_mode) {
   const int64_t room = a.size + 2 * a.padding - a.kernel;
-  int64_t count = (room + (ceil_mode ? a.stride - 1 : 0)) / a.stride + 1;
+  a.count = (room + (ceil_mode ? a.stride - 1 : 0)) / a.stride + 1;
   // A last window that starts beyond the image and its leading padding is dropped.
-  if (ceil_mode && (count - 1) * a.stride >= a.size + a.padding) --count;
-  std::vector<PoolWindow> out;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t start = i * a.stride - a.padding;
-    const int64_t padded_end = std::min(start + a.kernel, a.size + a.padding);
-    const int64_t begin = std::max<int64_t>(start, 0), end = std::min(padded_end, a.size);
-    out.push_back({begin, end, count_padding ? padded_end - start : end - begin});
-  }
-  return out;
+  if (ceil_mode && (a.count - 1) * a.stride >= a.size + a.padding) --a.count;
+  return a;
 }
 
 PoolWindows windows_of(const Tensor& x, Pool2dOptions o, bool count_padding, const char* op) {
@@ -42,22 +32,12 @@ PoolWindows windows_of(const Tensor& x, Pool2dOptions o, bool count_padding, con
                         2 * o.padding.w <= o.kernel.w,
                     op, "padding must be in 0..kernel/2, got ", o.padding, " for kernel ",
                     o.kernel);
-  const Axis rows{x.size(1), o.kernel.h, o.stride.h, o.padding.h},
-      columns{x.size(2), o.kernel.w, o.stride.w, o.padding.w};
-  for (const Axis& a : {rows, columns})
+  const PoolAxis rows{x.size(1), 0, o.kernel.h, o.stride.h, o.padding.h, count_padding},
+      columns{x.size(2), 0, o.kernel.w, o.stride.w, o.padding.w, count_padding};
+  for (const PoolAxis& a : {rows, columns})
     check<ShapeError>(a.size >= 1 && a.size + 2 * a.padding >= a.kernel, op, "kernel ", o.kernel,
                       " is larger than the padded input ", x.shape(), "; padding is ", o.padding);
-  return {sliding_windows(rows, o.ceil_mode, count_padding),
-          sliding_windows(columns, o.ceil_mode, count_padding)};
-}
-
-std::vector<PoolWindow> adaptive_axis(int64_t size, int64_t count) {
-  std::vector<PoolWindow> out;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = i * size / count, end = ((i + 1) * size + count - 1) / count;
-    out.push_back({begin, end, end - begin});
-  }
-  return out;
+  return {sliding_windows(rows, o.ceil_mode), sliding_windows(columns, o.ceil_mode)};
 }
 
 PoolWindows adaptive_windows(const Tensor& x, int64_t height, int64_t width, const char* op) {
@@ -66,7 +46,7 @@ PoolWindows adaptive_windows(const Tensor& x, int64_t height, int64_t width, con
                     Pair(height, width));
   check<ShapeError>(x.size(1) >= 1 && x.size(2) >= 1, op, "input expects at least one pixel, got ",
                     x.shape());
-  return {adaptive_axis(x.size(1), height), adaptive_axis(x.size(2), width)};
+  return {PoolAxis{x.size(1), height}, PoolAxis{x.size(2), width}};
 }
 
 Tensor empty_output(const Tensor& x, const PoolWindows& windows, Dtype dtype) {

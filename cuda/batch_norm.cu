@@ -1,0 +1,171 @@
+#include "kernels/batch_norm.h"
+
+#include "cuda/channel_norm.cuh"
+#include "kernels/elementwise.h"
+#include "kernels/row_stride.h"
+
+namespace cytograd {
+namespace cuda::inline CYTOGRAD_NS {
+namespace {
+
+constexpr const char* op = "batch_norm";
+
+struct Sizes {
+  int64_t rows, channels;
+  explicit Sizes(const Tensor& x)
+      : rows(x.shape().back() == 0 ? 0 : x.numel() / x.shape().back()),
+        channels(x.shape().back()) {}
+};
+
+template <class T>
+Rows<T> rows_of(const Tensor& x) {
+  if (!x.defined()) return {};
+  return {x.data<std::remove_const_t<T>>(), row_stride(x)};
+}
+
+template <class A>
+A* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<A>() : nullptr;
+}
+
+template <class A>
+ChannelAffine<A> affine_of(const kernels::BatchNormVectors& v) {
+  return {{data_or_null<A>(v.mean)},
+          {data_or_null<A>(v.rstd)},
+          {data_or_null<A>(v.weight)},
+          {data_or_null<A>(v.bias)}};
+}
+
+// One channel's mean and rstd; the running statistics move towards the batch's.
+template <class A>
+struct FinishStatistics {
+  double rows, momentum, eps;
+  A *mean, *rstd, *running_mean, *running_var;  // the last two may be null
+
+  __device__ void operator()(int64_t, int64_t c, const Moments<double>& m) const {
+    const double variance = m.deviations / rows;
+    mean[c] = static_cast<A>(m.mean);
+    rstd[c] = static_cast<A>(1 / std::sqrt(variance + eps));
+    if (running_mean) running_mean[c] = moved(running_mean[c], m.mean);
+    if (running_var) running_var[c] = moved(running_var[c], variance * rows / (rows - 1));
+  }
+  __device__ A moved(A from, double to) const {
+    return static_cast<A>((1 - momentum) * static_cast<double>(from) + momentum * to);
+  }
+};
+
+template <class A>
+__global__ void batch_norm_from_running(int64_t channels, const A* __restrict__ running_mean,
+                                        const A* __restrict__ running_var, double eps,
+                                        A* __restrict__ mean, A* __restrict__ rstd) {
+  const int64_t c = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  mean[c] = running_mean[c];
+  rstd[c] = static_cast<A>(1 / std::sqrt(static_cast<double>(running_var[c]) + eps));
+}
+
+// One channel's gradients, and the factors of dx = scale g + of_x (x - mean) + constant.
+template <class A>
+struct FinishProducts {
+  double rows;
+  const A *weight, *rstd;                // weight may be null
+  A *dweight, *dbias, *of_x, *constant;  // each may be null
+
+  __device__ void operator()(int64_t, int64_t c, const Products<double>& sum) const {
+    const double r = static_cast<double>(rstd[c]),
+                 scale = (weight ? static_cast<double>(weight[c]) : 1.0) * r;
+    if (dweight) dweight[c] = static_cast<A>(sum.dy_x * r);
+    if (dbias) dbias[c] = static_cast<A>(sum.dy);
+    if (!of_x) return;
+    of_x[c] = static_cast<A>(-scale * r * r * sum.dy_x / rows);
+    constant[c] = static_cast<A>(-scale * sum.dy / rows);
+  }
+};
+
+template <class T>
+void backward(CudaContext ctx, const kernels::BatchNormBackward& b) {
+  using A = Accumulator<T>;
+  const Sizes s(b.x);
+  const bool from_output = b.relu && b.y.defined(), from_input = b.relu && !from_output;
+  const Tensor factors = Tensor::empty({2, s.channels}, dtype_of<A>, b.x.device());
+  A* of_x = b.training && b.dx.defined() ? factors.data<A>() : nullptr;
+  A* constant = of_x ? of_x + s.channels : nullptr;
+  if (of_x || b.dweight.defined() || b.dbias.defined() || from_output)
+    launch_products<T>(ctx, b.x.device(), op, 1, s.rows, s.channels,
+                       from_output  ? Mask::from_output
+                       : from_input ? Mask::from_input
+                                    : Mask::none,
+                       {.x = rows_of<const T>(b.x),
+                        .dy = rows_of<const T>(b.dy),
+                        .y = rows_of<const T>(from_output ? b.y : Tensor{}),
+                        .affine = affine_of<A>(b.v),
+                        .masked = rows_of<T>(from_output ? b.masked : Tensor{})},
+                       FinishProducts<A>{static_cast<double>(s.rows), data_or_null<A>(b.v.weight),
+                                         b.v.rstd.data<A>(), data_or_null<A>(b.dweight),
+                                         data_or_null<A>(b.dbias), of_x, constant});
+  if (!b.dx.defined()) return;
+  launch_gradient<T>(ctx, op, 1, s.rows, s.channels, from_input, b.accumulate,
+                     {.x = rows_of<const T>(b.x),
+                      .dy = rows_of<const T>(from_output ? b.masked : b.dy),
+                      .affine = affine_of<A>(b.v),
+                      .of_x = {of_x},
+                      .constant = {constant},
+                      .dx = rows_of<T>(b.dx)});
+}
+
+}  // namespace
+}  // namespace cuda::inline CYTOGRAD_NS
+
+namespace kernels {
+
+using namespace cuda;  // what kernels share
+
+void batch_norm_statistics(CudaContext ctx, const Tensor& x, const Tensor& running_mean,
+                           const Tensor& running_var, double momentum, double eps,
+                           const Tensor& mean, const Tensor& rstd) {
+  dispatch_storage(x.dtype(), op, [&]<class T>() {
+    using A = Accumulator<T>;
+    const Sizes s(x);
+    launch_moments<T>(
+        ctx, x.device(), op, 1, s.rows, s.channels, rows_of<const T>(x),
+        FinishStatistics<A>{static_cast<double>(s.rows), momentum, eps, mean.data<A>(),
+                            rstd.data<A>(), data_or_null<A>(running_mean),
+                            data_or_null<A>(running_var)});
+  });
+}
+
+void batch_norm_running(CudaContext ctx, const Tensor& running_mean, const Tensor& running_var,
+                        double eps, const Tensor& mean, const Tensor& rstd) {
+  const int64_t channels = mean.numel();
+  if (channels == 0) return;
+  dispatch_floating(mean.dtype(), op, [&]<class A>() {
+    launch(op, batch_norm_from_running<A>, dim3(static_cast<unsigned>((channels + 255) / 256)),
+           dim3(256), 0, ctx, channels, running_mean.data<A>(), running_var.data<A>(), eps,
+           mean.data<A>(), rstd.data<A>());
+  });
+}
+
+void batch_norm_apply(CudaContext ctx, const Tensor& x, const BatchNormVectors& v,
+                      const Tensor& residual, bool relu, const Tensor& y) {
+  dispatch_storage(x.dtype(), op, [&]<class T>() {
+    const Sizes s(x);
+    launch_forward<T>(ctx, op, 1, s.rows, s.channels,
+                      {.x = rows_of<const T>(x),
+                       .residual = rows_of<const T>(residual),
+                       .affine = affine_of<Accumulator<T>>(v),
+                       .relu = relu,
+                       .y = rows_of<T>(y)});
+  });
+}
+
+void batch_norm_backward(CudaContext ctx, const BatchNormBackward& b) {
+  if (b.x.numel() == 0) {
+    for (const Tensor& t : {b.dweight, b.dbias})
+      if (t.defined()) fill(ctx, t, 0);
+    return;
+  }
+  dispatch_storage(b.x.dtype(), op, [&]<class T>() { backward<T>(ctx, b); });
+}
+
+}  // namespace kernels
+}  // namespace cytograd
