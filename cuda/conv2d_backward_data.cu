@@ -93,6 +93,8 @@ void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<T>& 
     const int64_t c_in = s.c_in / s.groups, c_out = s.c_out / s.groups;
     if (has_wide_channels(p.a_data, c_out, s.y_pitch_or_packed()) &&
         has_wide_channels(p.b_data, c_in, c_in)) {
+      if constexpr (std::is_same_v<T, bfloat16>)
+        if (p.n > 64 && hopper_conv2d_backward_data(ctx, p)) return;
       p.n > 64 ? run_data<typename Set::Wide, T, Copy::async>(ctx, p)
                : run_data<typename Set::Narrow, T, Copy::async>(ctx, p);
       return;

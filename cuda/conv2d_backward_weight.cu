@@ -44,6 +44,8 @@ void backward_weight(CudaContext ctx, const Conv2dShape& s, const WeightProblem<
     if (has_wide_channels(p.a_data, s.c_out / s.groups, s.y_pitch_or_packed()) &&
         has_wide_channels(p.b_data, s.c_in / s.groups, s.x_pitch_or_packed())) {
       if (p.b_map.scale) return run_weight<typename Set::MappedWide, T, Copy::mapped>(ctx, p);
+      if constexpr (std::is_same_v<T, bfloat16>)
+        if (p.m > 64 && p.n > 64 && hopper_conv2d_backward_weight(ctx, p)) return;
       return p.m > 64 && p.n > 64 ? run_weight<typename Set::Wide, T, Copy::async>(ctx, p)
                                   : run_weight<typename Set::Small, T, Copy::async>(ctx, p);
     }

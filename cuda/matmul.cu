@@ -2,6 +2,7 @@
 
 #include "cuda/gemm/run.cuh"
 #include "cuda/gemm/tile_sets.h"
+#include "cuda/hopper/hopper.h"
 
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 namespace {
@@ -83,8 +84,10 @@ void run_tiles(const Call<T>& x) {
     if (x.a.wide && x.b.wide) {
       const int64_t tiles = ceil_div(int64_t{x.p.m}, 128) * ceil_div(int64_t{x.p.n}, 128);
       const int64_t blocks = tiles * x.p.batch.count * ceil_div(int64_t{x.p.k}, 256);
-      return x.p.m > 64 && x.p.n > 64 && blocks >= 132 ? run_wide<typename Set::Wide>(x)
-                                                       : run_wide<typename Set::Small>(x);
+      if (x.p.m <= 64 || x.p.n <= 64 || blocks < 132) return run_wide<typename Set::Small>(x);
+      if constexpr (std::is_same_v<T, bfloat16>)
+        if (hopper_matmul("matmul", x.ctx, x.p, x.a.along, x.b.along)) return;
+      return run_wide<typename Set::Wide>(x);
     }
   }
   run_elements<typename Set::Elements>(x);

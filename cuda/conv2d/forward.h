@@ -54,6 +54,9 @@ int forward(CudaContext ctx, const Conv2dShape& s, const ForwardProblem<T>& p) {
                    ? run_forward<typename Set::MappedWide, T, Along::depth, Copy::mapped>(ctx, p)
                    : run_forward<typename Set::MappedNarrow, T, Along::depth, Copy::mapped>(ctx, p);
       } else {
+        if constexpr (std::is_same_v<T, bfloat16>)
+          if (p.n > 64)
+            if (const auto tiles = hopper_conv2d(ctx, p)) return *tiles;
         if (p.n > 64) return run_forward<typename Set::Wide, T, Along::depth, Copy::async>(ctx, p);
         if (p.n > 32)
           return run_forward<typename Set::Narrow, T, Along::depth, Copy::async>(ctx, p);
@@ -91,9 +94,9 @@ void forward_fused(CudaContext ctx, const Conv2dShape& shape, const Tensor& x, c
     }
     const int tiles = forward<Set, mapped>(ctx, shape, p);
     if (partial.defined())
-      launch("conv2d", finish_column_sums, dim3(unsigned(ceil_div(shape.c_out, 32))), dim3(256), 0,
-             ctx, p.sums.pitch, tiles, static_cast<double>(p.m), p.sums, fusion.mean.data<float>(),
-             fusion.variance.data<float>());
+      launch("conv2d", finish_column_sums<8>, dim3(unsigned(ceil_div(shape.c_out, 32))), dim3(256),
+             0, ctx, p.sums.pitch, tiles, static_cast<double>(p.m), p.sums,
+             fusion.mean.data<float>(), fusion.variance.data<float>());
   });
 }
 

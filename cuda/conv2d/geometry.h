@@ -2,6 +2,7 @@
 
 #include "cuda/gemm/run.cuh"
 #include "cuda/gemm/tile_sets.h"
+#include "cuda/hopper/hopper.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv_taps.h"
 

@@ -45,7 +45,7 @@ class ColumnSums {
   __device__ void store(const ColumnSumsOut& out, unsigned char* scratch, int warp_row,
                         int tile_col, int tile_row, int first_col, int cols) {
     float* sums = reinterpret_cast<float*>(scratch);  // [warps_m, 2, cols of the tile]
-    __syncthreads();
+    Math::sync();
 #pragma unroll
     for (int g = 0; g < groups; ++g)
 #pragma unroll
@@ -61,7 +61,7 @@ class ColumnSums {
           to[Math::cols] = square_[g][e];
         }
       }
-    __syncthreads();
+    Math::sync();
     for (int i = int(threadIdx.x); i < 2 * Math::cols; i += Math::threads) {
       const int col = first_col + i % Math::cols;
       float total = 0;
@@ -77,15 +77,16 @@ class ColumnSums {
 };
 
 /// mean and (biased) variance [columns] from the sums of `rows` rows in `tiles` rows of tiles. A
-/// block takes 32 columns; its 8 rows of threads add every eighth tile, in double.
-__global__ inline void __launch_bounds__(256)
+/// block takes 32 columns; its lines of threads share the tiles, and add in double.
+template <int lines>
+__global__ void __launch_bounds__(32 * lines)
     finish_column_sums(int columns, int tiles, double rows, const ColumnSumsOut sums, float* mean,
                        float* variance) {
-  CYTOGRAD_SHARED(double, part, [2][8][32]);
+  CYTOGRAD_SHARED(double, part, [2][lines][32]);
   const int lane = int(threadIdx.x) % 32, line = int(threadIdx.x) / 32;
   const int col = int(blockIdx.x) * 32 + lane;
   double sum = 0, square = 0;
-  for (int t = line; t < tiles && col < columns; t += 8) {
+  for (int t = line; t < tiles && col < columns; t += lines) {
     const float* from = sums.partial + int64_t{t} * 2 * sums.pitch + col;
     sum += from[0];
     square += from[sums.pitch];
@@ -94,7 +95,7 @@ __global__ inline void __launch_bounds__(256)
   part[1][line][lane] = square;
   __syncthreads();
   if (line != 0 || col >= columns) return;
-  for (int l = 1; l < 8; ++l) sum += part[0][l][lane], square += part[1][l][lane];
+  for (int l = 1; l < lines; ++l) sum += part[0][l][lane], square += part[1][l][lane];
   const double offset = sum / rows, spread = square / rows - offset * offset;
   mean[col] = static_cast<float>(offset + (sums.shift ? sums.shift[col] : 0.0f));
   variance[col] = static_cast<float>(spread < 0 ? 0.0 : spread);

@@ -47,9 +47,9 @@ class Loader {
   static_assert(Threads % chunks == 0 && Tile::lines % lines == 0);
 
  public:
-  __device__ Loader(const Source& source, const T* data, InputMap map, int row, int k, int k_end)
+  __device__ Loader(const Source& source, const T* data, InputMap map, int row, int k, int k_end,
+                    int thread)
       : source_(source), data_(data), map_(map), k_(k), k_end_(k_end) {
-    const int thread = int(threadIdx.x);
     at_ = thread % chunks * width;
     line_ = thread / chunks;
     if constexpr (by_rows) {

@@ -20,6 +20,7 @@ class FmaMath {
   static constexpr Swizzle swizzle(Along) { return Swizzle::fours; }
   static constexpr int scratch_bytes = 0, chunk = 4;
   // For sums over columns: lanes that share columns, groups of columns of a thread, rows of warps.
+  static constexpr bool sums_columns = true;
   static constexpr int lanes_per_row = 8, column_groups = GroupsN, warps_m = WarpsM;
 
   __device__ FmaMath() {
@@ -28,6 +29,7 @@ class FmaMath {
     col_ = warp % WarpsN * (32 * GroupsN) + lane % 8 * 4;
   }
 
+  static __device__ void sync() { __syncthreads(); }
   __device__ int warp_row() const { return row_ / (16 * GroupsM); }
 
   template <class TileA, class TileB>

@@ -31,6 +31,7 @@ class MmaMath {
 
  public:
   static constexpr int scratch_bytes = WarpsM * WarpsN * slab * int(sizeof(float));
+  static constexpr bool sums_columns = true;
   static constexpr int lanes_per_row =
       warp_cols / chunk;  // lanes that share columns lie so far apart
 
@@ -41,6 +42,7 @@ class MmaMath {
     col_ = warp_ % WarpsN * warp_cols;
   }
 
+  static __device__ void sync() { __syncthreads(); }
   __device__ int warp_row() const { return warp_ / WarpsN; }
 
   template <class TileA, class TileB>

@@ -58,10 +58,10 @@ struct Block {
   int batch, split, row, col;  // of the tile's first element
 };
 template <class Math, class P>
-__device__ Block block_of(const P& p) {
+__device__ Block block_of(const P& p, int index) {
   const int tiles = p.tiles_m * p.tiles_n;
-  const int rest = int(blockIdx.x) / tiles;
-  const TilePlace place = tile_place(int(blockIdx.x) - rest * tiles, p.tiles_m, p.tiles_n);
+  const int rest = index / tiles;
+  const TilePlace place = tile_place(index - rest * tiles, p.tiles_m, p.tiles_n);
   return {rest / p.splits, rest % p.splits, place.row * Math::rows, place.col * Math::cols};
 }
 
@@ -102,7 +102,8 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
     if (row >= p.m || col >= p.n) return;
     if (!partial) {
       out.store(row, col, p.n, values);
-      if (sums.partial) columns.add(sums, group, col, p.n, values);
+      if constexpr (Math::sums_columns)
+        if (sums.partial) columns.add(sums, group, col, p.n, values);
       return;
     }
     constexpr int step = per_chunk<Sum>;
@@ -114,8 +115,10 @@ __device__ void store_tile(Math& math, const P& p, const Block& block, int64_t c
       st16(partial + (int64_t{row} * p.partial_pitch + col + i), pack);
     }
   });
-  if (sums.partial)
-    columns.store(sums, scratch, math.warp_row(), tile_col, block.row / Math::rows, block.col, p.n);
+  if constexpr (Math::sums_columns)
+    if (sums.partial)
+      columns.store(sums, scratch, math.warp_row(), tile_col, block.row / Math::rows, block.col,
+                    p.n);
 }
 
 /// One tile of the product: Math::rows x Math::cols sums over the depth of one split, Math::depth
@@ -128,11 +131,13 @@ __global__ void __launch_bounds__(Math::threads, Math::blocks)
   constexpr int stages = stages_of<A, B>, stage_bytes = TileA::bytes + TileB::bytes;
   CYTOGRAD_DYNAMIC_SHARED(unsigned char, shared);
 
-  const Block block = block_of<Math>(p);
+  const Block block = block_of<Math>(p, int(blockIdx.x));
   const Batch::Offsets at = p.batch.at(block.batch);
   const int k_begin = block.split * p.split_depth, k_end = min(p.k, k_begin + p.split_depth);
-  Loader<A, TileA, Math::threads> a(p.a, p.a_data + at.a, p.a_map, block.row, k_begin, k_end);
-  Loader<B, TileB, Math::threads> b(p.b, p.b_data + at.b, p.b_map, block.col, k_begin, k_end);
+  Loader<A, TileA, Math::threads> a(p.a, p.a_data + at.a, p.a_map, block.row, k_begin, k_end,
+                                    int(threadIdx.x));
+  Loader<B, TileB, Math::threads> b(p.b, p.b_data + at.b, p.b_map, block.col, k_begin, k_end,
+                                    int(threadIdx.x));
   Math math;
 
   for (int i = 0; i < stages - 1; ++i) {

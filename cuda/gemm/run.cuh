@@ -27,10 +27,11 @@ bool is_wide(const void* data, int64_t pitch, int64_t columns) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && pitch % count == 0 && columns % count == 0;
 }
 
-/// Fills in how `p` is cut for this Math and runs it. @return rows of tiles
-/// @throws ValueError for sizes beyond 2^31
-template <class Math, class A, class B, class T>
-int run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B::Source, T> p) {
+/// Fills in how `p` is cut into the tiles of a Math, runs it by start(p, blocks), and adds up the
+/// splits.
+/// @return rows of tiles @throws ValueError for sizes beyond 2^31
+template <class Math, class SourceA, class SourceB, class T, class Start>
+int run_cut(const char* op, CudaContext ctx, Problem<SourceA, SourceB, T> p, const Start& start) {
   using Sum = typename Output<T>::Sum;
   if (p.m == 0 || p.n == 0 || p.batch.count == 0) return 0;
   const int64_t tiles_m = ceil_div(p.m, Math::rows), tiles_n = ceil_div(p.n, Math::cols);
@@ -53,13 +54,22 @@ int run(const char* op, CudaContext ctx, Problem<typename A::Source, typename B:
         Tensor::empty(Shape{lines * splits * p.partial_pitch}, dtype, Device::cuda(ctx.device));
     p.partial = static_cast<Sum*>(scratch.raw_data());
   }
-  launch(op, multiply<Math, A, B, T>, dim3(unsigned(tiles * splits)), dim3(Math::threads),
-         shared_bytes_of<Math, A, B>, ctx, p);
+  start(p, static_cast<int>(tiles * splits));
   if (splits == 1) return p.tiles_m;
   const int64_t chunks = lines * (p.partial_pitch / partial_chunk);
   launch(op, sum_partials<T>, dim3(unsigned(ceil_div(chunks, 256))), dim3(256), 0, ctx, chunks, p.m,
          p.n, p.splits, p.partial, p.partial_pitch, p.batch, p.out);
   return p.tiles_m;
+}
+
+/// Runs `p` with the main loop of multiply.cuh. @return as run_cut
+template <class Math, class A, class B, class T>
+int run(const char* op, CudaContext ctx,
+        const Problem<typename A::Source, typename B::Source, T>& problem) {
+  return run_cut<Math>(op, ctx, problem, [&](const auto& p, int blocks) {
+    launch(op, multiply<Math, A, B, T>, dim3(unsigned(blocks)), dim3(Math::threads),
+           shared_bytes_of<Math, A, B>, ctx, p);
+  });
 }
 
 /// Sizes and counts of a product are ints on the device.

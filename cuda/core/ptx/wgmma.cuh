@@ -62,6 +62,18 @@ CYTOGRAD_INSTRUCTION void wgmma_wait(CYTOGRAD_ONLY_LINE) {
 #endif
 }
 
+/// Ties the sums to this place: the compiler neither reads nor moves them across, which it could
+/// otherwise do while products that write them are under way. No instruction.
+template <int count>
+CYTOGRAD_INSTRUCTION void wgmma_hold(float (&d)[count]) {
+#if defined(__CUDACC__)
+#pragma unroll
+  for (int i = 0; i < count; ++i) asm volatile("" : "+f"(d[i])::"memory");
+#else
+  static_cast<void>(d);
+#endif
+}
+
 /// d = A[64, 16] B[16, N] (+ d if `accumulate`), both operands in shared memory. N = 2 * count: 32,
 /// 64, 128 or 256.
 template <bool a_transposed = false, bool b_transposed = false, int count>
