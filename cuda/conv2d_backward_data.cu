@@ -1,3 +1,4 @@
+#include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
 
@@ -110,6 +111,8 @@ namespace cytograd::kernels {
 
 void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
                           const Tensor& weight, const Tensor& dx) {
+  if (dx.numel() == 0) return;
+  if (cuda::is_depthwise(s)) return cuda::depthwise_backward_data(ctx, s, dy, weight, dx);
   conv2d_backward_data(ctx, s, dy, weight, dx, false);
 }
 

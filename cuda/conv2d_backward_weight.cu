@@ -1,3 +1,4 @@
+#include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
 
@@ -60,6 +61,8 @@ namespace cytograd::kernels {
 
 void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
                             const Tensor& dy, const Tensor& dw) {
+  if (dw.numel() == 0) return;
+  if (cuda::is_depthwise(shape)) return cuda::depthwise_backward_weight(ctx, shape, x, dy, dw);
   conv2d_backward_weight(ctx, shape, x, dy, dw, {}, {});
 }
 

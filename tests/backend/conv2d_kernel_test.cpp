@@ -88,6 +88,18 @@ const Conv2dShape shapes[] = {
     {.n = 1, .h = 12, .w = 12, .c_in = 136, .c_out = 72, .kh = 1, .kw = 1},
     {.n = 1, .h = 12, .w = 11, .c_in = 64, .c_out = 32, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
     {.n = 3, .h = 23, .w = 21, .c_in = 8, .c_out = 8, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
+    {.n = 5,
+     .h = 31,
+     .w = 29,
+     .c_in = 33,
+     .c_out = 33,
+     .kh = 3,
+     .kw = 2,
+     .pad_h = 1,
+     .pad_w = 0,
+     .dilation_h = 2,
+     .dilation_w = 1,
+     .groups = 33},
 };
 
 struct Operands {
