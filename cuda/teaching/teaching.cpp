@@ -46,7 +46,7 @@ const TeachingKernel& teaching_kernel(const std::string& name) {
     if (kernel.name == name) return kernel;
     names += (names.empty() ? "" : ", ") + kernel.name;
   }
-  throw ValueError("kernel trace: expected one of " + names + ", got " + name);
+  throw ValueError("expected one of " + names + ", got " + name);
 }
 
 }  // namespace cytograd::cuda
