@@ -148,6 +148,7 @@ __device__ void consume(const P& p, unsigned char* shared,
       math.template step<typename Layout::TileA, typename Layout::TileB>(
           left, left + Layout::TileA::bytes, k == k_begin);
       wgmma_wait<1>();
+      __syncwarp();  // one lane speaks for what all have read
       if (reading && elected) mbarrier_arrive(reading);
       reading = ring.empty + ring.stage;
       ring.next();
@@ -155,6 +156,7 @@ __device__ void consume(const P& p, unsigned char* shared,
     } while (k < k_end);
     wgmma_wait<0>();
     math.hold();
+    __syncwarp();
     if (elected) mbarrier_arrive(reading);
     store_tile(math, p, block, 0, scratch);
     Math::sync();  // the scratch is used again
