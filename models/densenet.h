@@ -117,7 +117,8 @@ class DenseNet : public ImageModel {
     }
     features_.add<nn::BatchNormReLU>("norm5", channels_);
     add_head(options, "classifier");
-    if (classifier_) classifier_->zero_bias = true;
+    // Its own classifier starts at 0; behind an embedding it is a layer of ours.
+    if (classifier_) classifier_->zero_bias = options.embedding == 0;
     if (options.initialize) initialize(options.seed);
   }
 

@@ -7,6 +7,8 @@
 #include "cytograd/nn/dropout.h"
 #include "cytograd/nn/linear.h"
 #include "cytograd/nn/module.h"
+#include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/shape.h"
 
 namespace cytograd::models {
 
@@ -36,12 +38,31 @@ class ImageModel : public nn::Module {
   Tensor embed(const Tensor& x) const {
     Tensor y = features(x);
     if (dropout_) y = dropout_->forward(y);
-    return embedding_ ? embedding_->forward(y) : y;
+    if (!embedding_) return y;
+    if (!mask_.defined()) return embedding_->forward(y);
+    // Rows times 1 or 0: components in use keep their bits, the others are 0 and get no gradient.
+    return linear(y, embedding_->weight * unsqueeze(mask_, 1), embedding_->bias * mask_);
   }
+  /// Sets how many components of the embedding are in use; the others are 0 and learn nothing. 0:
+  /// all. @throws StateError without an embedding layer, ValueError if it has fewer
+  void set_active(int64_t n) {
+    check<StateError>(n == 0 || embedding_, "set_active", "the model has no embedding layer");
+    check<ValueError>(n >= 0 && (n == 0 || n <= embedding_count()), "set_active", "expects 0..",
+                      embedding_ ? embedding_count() : 0, ", got ", n);
+    mask_ = {};
+    active_ = n;
+    if (n == 0 || n == embedding_count()) return;
+    const Tensor& bias = embedding_->bias;
+    mask_ = Tensor::zeros_like(bias.detach());
+    slice(mask_, 0, 0, n).fill_(1);
+  }
+  /// Components in use; 0: all.
+  int64_t active() const { return active_; }
   int64_t embedding_count() const {
     return embedding_ ? embedding_->weight.size(0) : feature_count();
   }
 
+  bool has_classifier() const { return classifier_ != nullptr; }
   /// Logits from embeddings.
   Tensor classify(const Tensor& embeddings) const {
     return classifier_ ? classifier_->forward(embeddings) : embeddings;
@@ -84,6 +105,8 @@ class ImageModel : public nn::Module {
       classifier_ = &add<nn::Linear>(classifier_name, width, options.classes);
   }
 
+  Tensor mask_;  // [embedding], 1 for components in use; undefined: all
+  int64_t active_ = 0;
   nn::Dropout* dropout_ = nullptr;
   nn::Linear* embedding_ = nullptr;
   nn::Linear* classifier_ = nullptr;

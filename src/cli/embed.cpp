@@ -40,6 +40,11 @@ AnnData cells_of(const TrainedModel& trained, const Dataset& dataset, const Pred
                      {"cyto_class", predicted},
                      {"cyto_probability", confidence},
                      {"domain", domain}};
+  if (!p.agreement.empty()) {
+    out.obs.columns.emplace_back("cyto_agreement", p.agreement);
+    out.obs.columns.emplace_back("cyto_anchor_distance", p.anchor_distance);
+    out.obs.columns.emplace_back("cyto_maturity", p.maturity);
+  }
   out.uns["cyto_model"] = trained.config.model;
   return out;
 }

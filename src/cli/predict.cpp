@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cli/session.h"
@@ -71,6 +72,10 @@ void for_each_file(const Dataset& dataset, const Predictions& p, Write write) {
   }
 }
 
+std::string number_or(double value, const char* absent) {
+  return std::isfinite(value) ? format_double(value) : absent;
+}
+
 std::string as_json(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
   std::string out;
   for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
@@ -81,7 +86,12 @@ std::string as_json(const TrainedModel& trained, const Dataset& dataset, const P
       return;
     }
     out += ",\"class\":" + json_text(trained.classes[static_cast<size_t>(p.predicted[i])]) +
-           ",\"probability\":" + format_double(p.confidence(i)) + ",\"probabilities\":{";
+           ",\"probability\":" + format_double(p.confidence(i));
+    if (!p.agreement.empty())
+      out += ",\"agreement\":" + format_double(p.agreement[i]) +
+             ",\"anchor_distance\":" + number_or(p.anchor_distance[i], "null") +
+             ",\"maturity\":" + number_or(p.maturity[i], "null");
+    out += ",\"probabilities\":{";
     for (int64_t c = 0; c < p.classes; ++c)
       out += (c ? "," : "") + json_text(trained.classes[static_cast<size_t>(c)]) + ":" +
              format_double(p.probability(i, c));
@@ -93,6 +103,7 @@ std::string as_json(const TrainedModel& trained, const Dataset& dataset, const P
 std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
   std::vector<std::string> names = {"file", "class", "probability"};
   for (const std::string& c : trained.classes) names.push_back("p_" + c);
+  if (trained.readout) names.insert(names.end(), {"agreement", "anchor_distance", "maturity"});
   names.push_back("error");
   std::string out = csv_row(names);
   for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
@@ -105,6 +116,11 @@ std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Pr
       row[2] = format_double(p.confidence(i));
       for (int64_t c = 0; c < p.classes; ++c)
         row[3 + static_cast<size_t>(c)] = format_double(p.probability(i, c));
+      if (trained.readout) {
+        row[row.size() - 4] = format_double(p.agreement[i]);
+        row[row.size() - 3] = number_or(p.anchor_distance[i], "n/a");
+        row[row.size() - 2] = number_or(p.maturity[i], "n/a");
+      }
     }
     out += csv_row(row);
   });
@@ -124,6 +140,12 @@ std::string as_text(const TrainedModel& trained, const Dataset& dataset, const P
     for (size_t k = 0; k < order.size() && k < 3; ++k)
       out += std::string(k ? ", " : " ") + trained.classes[static_cast<size_t>(order[k])] + " " +
              format_fixed(p.probability(i, order[k]), 4);
+    if (!p.agreement.empty()) {
+      out += "; neighbours agree " + format_fixed(p.agreement[i], 2);
+      if (std::isfinite(p.anchor_distance[i]))
+        out += ", distance " + format_fixed(p.anchor_distance[i], 2);
+      if (std::isfinite(p.maturity[i])) out += ", maturity " + format_fixed(p.maturity[i], 2);
+    }
     out += "\n";
   });
   return out;
@@ -164,8 +186,7 @@ void run(Options& o) {
   for (int64_t i = 0; i < dataset.size(); ++i) indices.push_back(i);
   LoaderOptions loader = inference_loader(trained);
   loader.collect_faults = true;
-  const Predictions p =
-      predict(*trained.model, dataset, indices, loader, false, counting("images"));
+  const Predictions p = predict(trained, dataset, indices, loader, false, counting("images"));
   const std::string text = o.json  ? as_json(trained, dataset, p)
                            : o.csv ? as_csv(trained, dataset, p)
                                    : as_text(trained, dataset, p);

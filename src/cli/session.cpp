@@ -22,8 +22,8 @@ Evaluation evaluate(const TrainedModel& trained, const Dataset& dataset,
                     bool keep_embeddings) {
   Evaluation out;
   out.role = role;
-  out.predictions = predict(*trained.model, dataset, indices, inference_loader(trained),
-                            keep_embeddings, counting("images"));
+  out.predictions = predict(trained, dataset, indices, inference_loader(trained), keep_embeddings,
+                            counting("images"));
   const Predictions& p = out.predictions;
   out.confusion = Confusion(static_cast<int64_t>(trained.classes.size()));
   std::vector<double> confidence;
@@ -37,7 +37,9 @@ Evaluation evaluate(const TrainedModel& trained, const Dataset& dataset,
   }
   out.scores = scores_of(out.confusion);
   out.ece = calibration_error(confidence, correct);
-  if (!p.indices.empty()) out.loss = loss / static_cast<double>(p.indices.size());
+  // Votes of neighbours may be 0, so only a head has a log loss.
+  if (!p.indices.empty() && trained.model->has_classifier())
+    out.loss = loss / static_cast<double>(p.indices.size());
   return out;
 }
 

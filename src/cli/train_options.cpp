@@ -31,18 +31,6 @@ std::string help_of(const ConfigField& field) {
   return out;
 }
 
-void apply_given(ResolvedConfig& out, const TrainOptions& options) {
-  for (const ConfigField& field : config_fields()) {
-    if (const auto flag = options.flags.find(field.option); flag != options.flags.end())
-      set_config(out, field, flag->second ? "true" : "false", field.option);
-    const auto given = options.given.find(field.option);
-    if (given == options.given.end()) continue;
-    std::string text;
-    for (const std::string& item : given->second) text += (text.empty() ? "" : "\n") + item;
-    set_config(out, field, text, field.option);
-  }
-}
-
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& o) {
@@ -66,11 +54,24 @@ void add_train_options(CLI::App& command, TrainOptions& o) {
   }
 }
 
+void apply_given_options(ResolvedConfig& out, const TrainOptions& options) {
+  for (const ConfigField& field : config_fields()) {
+    if (const auto flag = options.flags.find(field.option); flag != options.flags.end())
+      set_config(out, field, flag->second ? "true" : "false", field.option);
+    const auto given = options.given.find(field.option);
+    if (given == options.given.end()) continue;
+    std::string text;
+    for (const std::string& item : given->second) text += (text.empty() ? "" : "\n") + item;
+    set_config(out, field, text, field.option);
+  }
+}
+
 ResolvedConfig resolve_config(const TrainOptions& options) {
   ResolvedConfig out;
   if (!options.config.empty()) apply_config_file(out, options.config);
   apply_config_variables(out);
-  apply_given(out, options);
+  apply_given_options(out, options);
+  apply_method_defaults(out);
   check_config(out.config);
   return out;
 }
@@ -80,7 +81,8 @@ TrainConfig stored_config(const std::string& run, const TrainOptions& options) {
   apply_config_file(stored, run + "/config.toml");
   ResolvedConfig wanted = stored;
   if (!options.config.empty()) apply_config_file(wanted, options.config);
-  apply_given(wanted, options);
+  apply_given_options(wanted, options);
+  apply_method_defaults(wanted);
   for (const ConfigField& field : config_fields()) {
     const std::string a = config_value_toml(stored.config, field);
     const std::string b = config_value_toml(wanted.config, field);

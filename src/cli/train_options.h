@@ -17,6 +17,8 @@ struct TrainOptions : CommonOptions {
 };
 
 void add_train_options(CLI::App& command, TrainOptions& options);
+/// Applies the options of the command line.
+void apply_given_options(ResolvedConfig& out, const TrainOptions& options);
 /// Default, --config, CYTO_*, options, in this order. @throws ConfigError
 ResolvedConfig resolve_config(const TrainOptions& options);
 /// The stored settings of a run; options that are given must agree with them.

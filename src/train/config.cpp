@@ -8,6 +8,7 @@
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/text.h"
+#include "cytograd/train/method.h"
 
 namespace cytograd {
 
@@ -115,7 +116,53 @@ void apply_config_variables(ResolvedConfig& out) {
   }
 }
 
+void apply_method_defaults(ResolvedConfig& out, bool protocol) {
+  TrainConfig& c = out.config;
+  if (c.guide.ends_with(".csv") || c.guide.ends_with(".json")) c.guide = absolute_path(c.guide);
+  if (!is_guided(c) && !protocol) return;
+  const auto give = [&](const char* key, const std::string& text) {
+    if (!out.sources.contains(key)) set_config(out, config_field(key), text, "method " + c.method);
+  };
+  if (is_guided(c)) give("model.embedding", "64");
+  give("optimizer.name", "adam");
+  give("optimizer.weight_decay", "0");
+  give("schedule.name", "constant");
+  give("train.epochs", "1000");
+  give("train.patience", c.val_fraction > 0 ? "256" : "0");
+  give("split.val_grouped", "false");
+  give("method.posthoc", "true");
+}
+
+namespace {
+
+void check_guided(const TrainConfig& c) {
+  const auto conflict = [](const std::string& found, const std::string& expected,
+                           const std::string& hint = "") {
+    throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
+  };
+  if (c.val_classifier == "head" && !has_head(c))
+    conflict("method.val_classifier head with " + c.method, "knn or grid",
+             "only ce trains a classifier");
+  if (c.adam_row_steps == "per_row" && c.optimizer == "sgd")
+    conflict("optimizer.adam_row_steps per_row with sgd", "adam or adamw");
+  if (!is_guided(c)) return;
+  check_growth(growth_of(c));
+  if (c.growing && c.method == "guide2d")
+    conflict("method.growing with guide2d", "a method that uses more than two components",
+             "leave --growing out");
+  if (needs_guide(c) && c.guide.empty())
+    conflict(c.method + (c.growing ? " with method.growing" : "") + " without method.guide",
+             "--guide with a file or the name of a guide", "`cyto help guide`");
+  if (grows(c) && c.weight_decay > 0)
+    conflict(
+        "optimizer.weight_decay " + format_double(c.weight_decay) + " with a growing embedding",
+        "--weight-decay 0", "decay would change components that are not in use");
+}
+
+}  // namespace
+
 void check_config(const TrainConfig& c) {
+  check_guided(c);
   const auto conflict = [](const std::string& found, const std::string& expected,
                            const std::string& hint) {
     throw ConfigError(Fault{"cfg", "", "", found, expected, hint});

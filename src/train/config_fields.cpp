@@ -4,6 +4,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/data/dataset.h"
 #include "cytograd/train/config.h"
+#include "cytograd/train/guide_update.h"
 #include "cytograd/train/method.h"
 
 namespace cytograd {
@@ -90,12 +91,56 @@ void add_model_fields(std::vector<ConfigField>& f) {
                      {"none", "light", "full"}));
 }
 
+void add_guided_fields(std::vector<ConfigField>& f) {
+  f.push_back(other("method.guide", "--guide",
+                    "Guide: CSV or JSON file, hematopoiesis-15, blood-11, blood-10, blood-5",
+                    &C::guide));
+  f.push_back(other("method.growing", "--growing", "Let the embedding grow from 2 components",
+                    &C::growing));
+  f.push_back(number("method.grow_factor", "--grow-factor",
+                     "Components that join per epoch; 0: 1, or 4 for 1024 and more",
+                     &C::grow_factor, 0, 65536));
+  f.push_back(choice("method.grow_init", "--grow-init", "Weights of components that join",
+                     &C::grow_init, {"random", "zero"}));
+  f.push_back(number("method.margin", "--margin", "Margin of triplets", &C::margin, 0, 1e9));
+  f.push_back(choice("method.mining", "--mining", "Which triplets count", &C::mining,
+                     {"batch_hard", "semi_hard", "all_hard", "all_violating"}));
+  f.push_back(choice("method.center_anchor", "--center-anchor", "Anchors of center-triplet",
+                     &C::center_anchor, {"center", "sample"}));
+  f.push_back(choice("method.center_source", "--center-source",
+                     "Class centres: of the batch, or of the epoch before", &C::center_source,
+                     {"batch", "epoch"}));
+  f.push_back(number("method.norm_weight", "--norm-weight", "Weight of the length of embeddings",
+                     &C::norm_weight, 0, 1e6));
+  f.push_back(number("method.norm_power", "--norm-power", "1: length, 2: its square",
+                     &C::norm_power, 1, 2));
+  f.push_back(choice("method.reduction", "--reduction",
+                     "How deviations from the guide are averaged", &C::reduction,
+                     {"distance", "elementwise"}));
+  f.push_back(other("method.add_loss", "--add-loss", "Further loss terms, such as guide2d=0.1",
+                    &C::add_loss));
+  f.push_back(number("method.ema_keep", "--ema-keep", "Share of the guide that an update keeps",
+                     &C::ema_keep, 0, 1));
+  f.push_back(choice("method.guide_update", "--guide-update", "Where guide-umap moves its guide",
+                     &C::guide_update, guide_update_names()));
+  f.push_back(choice("method.val_classifier", "--val-classifier",
+                     "What scores the validation part after an epoch", &C::val_classifier,
+                     {"auto", "head", "knn", "grid"}));
+  f.push_back(choice("method.macro_over", "--macro-over", "Classes of the macro average",
+                     &C::macro_over, {"present", "all"}));
+  f.push_back(choice("method.classifier", "--classifier", "Classifier fitted to the embeddings",
+                     &C::classifier, {"grid", "svm", "knn", "mlp"}));
+  f.push_back(other("method.posthoc", "--posthoc",
+                    "Fit classifiers to the embeddings of a network with a head too", &C::posthoc));
+}
+
 void add_method_fields(std::vector<ConfigField>& f) {
   f.push_back(choice("method.name", "--method", "What is learned", &C::method, method_names()));
   f.push_back(choice("method.class_weights", "--class-weights", "Weights of rare classes",
                      &C::class_weights, {"none", "balanced"}));
   f.push_back(number("method.label_smoothing", "--label-smoothing",
                      "Share of the target spread over all classes", &C::label_smoothing, 0, 0.999));
+  add_guided_fields(f);
 }
 
 void add_optimizer_fields(std::vector<ConfigField>& f) {
@@ -109,6 +154,9 @@ void add_optimizer_fields(std::vector<ConfigField>& f) {
   f.push_back(number("optimizer.beta1", "--beta1", "First decay of adam", &C::beta1, 0, 0.9999999));
   f.push_back(
       number("optimizer.beta2", "--beta2", "Second decay of adam", &C::beta2, 0, 0.9999999));
+  f.push_back(choice("optimizer.adam_row_steps", "--adam-row-steps",
+                     "Steps of adam for components that join late", &C::adam_row_steps,
+                     {"shared", "per_row"}));
   f.push_back(number("optimizer.eps", "--eps", "Added to adam's denominator", &C::eps, 0, 1));
   f.push_back(number("optimizer.clip_norm", "--clip-norm",
                      "Largest norm of the gradient; 0: not clipped", &C::clip_norm, 0, many));

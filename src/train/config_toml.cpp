@@ -70,7 +70,8 @@ struct Writer {
 
 class Reader {
  public:
-  Reader(ResolvedConfig& out, const std::string& path) : out_(out), path_(path) {
+  Reader(ResolvedConfig& out, const std::string& path, std::string other)
+      : out_(out), path_(path), other_(std::move(other)) {
     for (const ConfigField& field : config_fields()) {
       keys_.push_back(field.key);
       const std::string section = field.key.substr(0, field.key.find('.'));
@@ -89,6 +90,7 @@ class Reader {
     if (root.empty()) fail({{1, 1}, {1, 1}, {}}, "no settings", "at least one `[section]`", "");
     for (const auto& [key, node] : root) {
       const std::string section(key.str());
+      if (section == other_) continue;
       if (std::find(sections_.begin(), sections_.end(), section) == sections_.end())
         unknown(key.source(), section, "section", sections_);
       if (!node.is_table())
@@ -191,16 +193,17 @@ class Reader {
 
   ResolvedConfig& out_;
   const std::string& path_;
+  std::string other_;  // a section that is somebody else's
   std::vector<std::string> keys_, sections_;
 };
 
 }  // namespace
 
-void apply_config_file(ResolvedConfig& out, const std::string& path) {
+void apply_config_file(ResolvedConfig& out, const std::string& path, const std::string& other) {
   const std::string text = read_file(path);
   if (!is_valid_utf8(text))
     throw ConfigError(Fault{"cfg", path + ":1:1", "", "text that is not UTF-8", "UTF-8", ""});
-  Reader(out, path).read(text);
+  Reader(out, path, other).read(text);
 }
 
 std::string config_value_toml(const TrainConfig& config, const ConfigField& field) {

@@ -7,6 +7,7 @@
 #include "cytograd/inference/compile.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/checkpoint.h"
+#include "cytograd/train/method.h"
 #include "cytograd/train/task.h"
 
 namespace cytograd {
@@ -56,6 +57,11 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
     if (const auto averaged = checkpoint.tensors.find("ema/" + name);
         averaged != checkpoint.tensors.end())
       tensor = averaged->second;
+  const TensorMap method = [&] {
+    TensorMap all;
+    for (const auto& [name, tensor] : checkpoint.part("method/")) all.emplace(name, tensor);
+    return all;
+  }();
   checkpoint.tensors.clear();  // the optimiser's: the model takes their memory
   out.model = model_of(out.config, static_cast<int64_t>(out.classes.size()), false);
   nn::LoadOptions options;
@@ -63,6 +69,12 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   nn::load_state_dict(*out.model, nn::from_torch_layout(weights), options);
   out.model->to(device);
   out.model->eval();
+  if (const auto n = method.find("n"); n != method.end() && is_guided(out.config)) {
+    out.active = static_cast<int64_t>(n->second.item());
+    out.model->set_active(out.active);
+  }
+  out.anchors = guide_anchors(out.config, method);
+  out.readout = load_readout(run, out.epoch);
   out.preprocess = preprocess_of(out.config, *out.model);
   return out;
 }
@@ -91,21 +103,23 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
       embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
                                  {s[1], s[2], s[3]}, {.batch = s[0]});
     const Tensor embeddings = embed ? (*embed)(batch.images) : model.embed(batch.images.to(device));
-    const Tensor logits = model.classify(embeddings);
-    out.classes = logits.size(1);
+    const bool head = model.has_classifier();
+    const Tensor logits = head ? model.classify(embeddings) : embeddings;
+    out.classes = head ? logits.size(1) : 0;
     out.width = embeddings.size(1);
     const std::vector<float> values = logits.to_vector<float>();
-    require_finite(values, dataset, batch, out.classes);
+    require_finite(values, dataset, batch, logits.size(1));
     for (size_t i = 0; i < batch.indices.size(); ++i) {
       const auto fault = batch.faults.find(static_cast<int64_t>(i));
       if (fault != batch.faults.end()) {
         out.faults.emplace(batch.indices[i], fault->second);
         continue;
       }
-      std::vector<double> row(static_cast<size_t>(out.classes));
-      softmax_row(values.data() + i * row.size(), out.classes, row.data());
       out.indices.push_back(batch.indices[i]);
       out.labels.push_back(dataset.samples[static_cast<size_t>(batch.indices[i])].label);
+      if (!head) continue;
+      std::vector<double> row(static_cast<size_t>(out.classes));
+      softmax_row(values.data() + i * row.size(), out.classes, row.data());
       out.predicted.push_back(std::max_element(row.begin(), row.end()) - row.begin());
       out.probabilities.insert(out.probabilities.end(), row.begin(), row.end());
     }
@@ -120,6 +134,56 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
       progress(static_cast<int64_t>(out.indices.size() + out.faults.size()), loader.samples());
   }
   return out;
+}
+
+Predictions predict(const TrainedModel& trained, const Dataset& dataset,
+                    const std::vector<int64_t>& indices, const LoaderOptions& options,
+                    bool keep_embeddings, const ProgressCallback& progress) {
+  const Readout* readout = trained.readout.get();
+  const bool head = trained.model->has_classifier();
+  check<StateError>(head || readout, "predict", trained.file,
+                    " has no classifier for its embeddings; `cyto train` fits one to the best "
+                    "checkpoint when it ends");
+  Predictions out = predict(*trained.model, dataset, indices, options,
+                            keep_embeddings || readout != nullptr, progress);
+  if (out.embeddings.empty()) return out;
+  // Components that are not in use are 0 and leave.
+  const LabelledRows rows =
+      rows_of(out, trained.width(), static_cast<int64_t>(trained.classes.size()));
+  out.embeddings = rows.values;
+  out.width = rows.width;
+  if (!readout) return out;
+  if (!head) classify_by(out, *readout->classifier);
+  const ReadoutScores scores = readout->judge(rows.values, out.predicted);
+  out.agreement = scores.agreement;
+  out.anchor_distance = scores.anchor_distance;
+  out.maturity = scores.maturity;
+  if (!keep_embeddings) out.embeddings.clear();
+  return out;
+}
+
+LabelledRows rows_of(const Predictions& predictions, int64_t active, int64_t classes) {
+  LabelledRows out;
+  out.width = active > 0 ? std::min(active, predictions.width) : predictions.width;
+  out.classes = classes;
+  out.labels = predictions.labels;
+  for (size_t i = 0; i < predictions.labels.size(); ++i) {
+    const auto row =
+        predictions.embeddings.begin() + static_cast<std::ptrdiff_t>(i) * predictions.width;
+    out.values.insert(out.values.end(), row, row + out.width);
+  }
+  return out;
+}
+
+void classify_by(Predictions& p, const Classifier& classifier) {
+  const LabelledRows rows = rows_of(p, classifier.width(), classifier.classes());
+  p.classes = classifier.classes();
+  p.probabilities = classifier.scores(rows.values);
+  p.predicted.clear();
+  for (size_t i = 0; i < p.labels.size(); ++i) {
+    const auto row = p.probabilities.begin() + static_cast<std::ptrdiff_t>(i) * p.classes;
+    p.predicted.push_back(std::max_element(row, row + p.classes) - row);
+  }
 }
 
 }  // namespace cytograd

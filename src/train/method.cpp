@@ -2,12 +2,13 @@
 
 #include "cytograd/core/error.h"
 #include "cytograd/ops/cross_entropy.h"
+#include "train/guided_method.h"
 
 namespace cytograd {
 namespace {
 
 // Softmax cross-entropy.
-class CrossEntropyMethod final : public Method {
+class CrossEntropyMethod : public Method {
  public:
   explicit CrossEntropyMethod(const MethodContext& context) {
     options_.label_smoothing = context.config.label_smoothing;
@@ -20,6 +21,7 @@ class CrossEntropyMethod final : public Method {
   std::vector<LossTerm> loss(const Batch& batch, const ModelOutput& output) override {
     return {{"ce", cross_entropy(output.logits, batch.labels, options_), 1.0}};
   }
+  std::vector<std::string> terms() const override { return {"ce"}; }
 
  private:
   CrossEntropyOptions options_;
@@ -30,16 +32,42 @@ struct MethodRow {
   std::unique_ptr<Method> (*make)(const MethodContext&);
 };
 
-template <class M>
-std::unique_ptr<Method> make(const MethodContext& context) {
-  return std::make_unique<M>(context);
+std::unique_ptr<Method> make_cross_entropy(const MethodContext& context) {
+  auto plain = std::make_unique<CrossEntropyMethod>(context);
+  if (!context.config.growing) return plain;
+  return make_guided(context, std::move(plain));
+}
+std::unique_ptr<Method> make_embedding(const MethodContext& context) {
+  return make_guided(context, nullptr);
 }
 
 const MethodRow rows[] = {
-    {"ce", make<CrossEntropyMethod>},
+    {"ce", make_cross_entropy},  {"triplet", make_embedding},  {"center-triplet", make_embedding},
+    {"guide2d", make_embedding}, {"distance", make_embedding}, {"guide-umap", make_embedding},
 };
 
 }  // namespace
+
+bool has_head(const TrainConfig& config) { return config.method == "ce"; }
+
+bool is_guided(const TrainConfig& config) { return config.method != "ce" || config.growing; }
+
+bool grows(const TrainConfig& config) {
+  if (config.embedding == 2) return false;
+  return config.growing || config.method == "guide-umap" || config.method == "distance";
+}
+
+bool needs_guide(const TrainConfig& config) {
+  return grows(config) || config.method == "guide2d" || config.method == "distance" ||
+         config.method == "guide-umap";
+}
+
+Growth growth_of(const TrainConfig& config) {
+  Growth out;
+  out.longest = config.embedding;
+  out.factor = config.grow_factor > 0 ? config.grow_factor : Growth::default_factor(out.longest);
+  return out;
+}
 
 std::vector<std::string> method_names() {
   std::vector<std::string> out;

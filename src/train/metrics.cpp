@@ -80,6 +80,12 @@ Scores scores_of(const Confusion& confusion) {
   return out;
 }
 
+double f1_macro_over_all(const Scores& scores) {
+  double sum = 0;
+  for (const ClassScore& c : scores.per_class) sum += c.f1.value_or(0);
+  return scores.per_class.empty() ? 0 : sum / static_cast<double>(scores.per_class.size());
+}
+
 std::optional<double> calibration_error(std::span<const double> confidence,
                                         std::span<const uint8_t> correct, int bins) {
   check<ValueError>(confidence.size() == correct.size() && bins > 0, "calibration_error",

@@ -36,10 +36,23 @@ bool is_ours(const std::string& path) {
 }
 
 bool is_run_file(const std::string& name) {
-  static const std::vector<std::string> names = {
-      "config.toml", "splits.csv",    "samples.csv",    "environment.json",
-      "metrics.csv", "metrics.jsonl", "run.lock",       "DONE",
-      "checkpoints", "report",        "embeddings.csv", "embeddings.h5ad"};
+  static const std::vector<std::string> names = {"config.toml",
+                                                 "splits.csv",
+                                                 "samples.csv",
+                                                 "environment.json",
+                                                 "metrics.csv",
+                                                 "metrics.jsonl",
+                                                 "run.lock",
+                                                 "DONE",
+                                                 "checkpoints",
+                                                 "report",
+                                                 "embeddings.csv",
+                                                 "embeddings.h5ad",
+                                                 "times.csv",
+                                                 "guide.csv",
+                                                 "results.json",
+                                                 "classifier.safetensors",
+                                                 "reference.safetensors"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          name.starts_with("events.out.tfevents.") || name.starts_with("diverged");
 }

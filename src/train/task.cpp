@@ -5,6 +5,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/io/text.h"
 #include "cytograd/models/registry.h"
+#include "cytograd/train/method.h"
 
 namespace cytograd {
 
@@ -44,7 +45,10 @@ Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
 }
 
 Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
-  Task out = load_data(config, progress);
+  return split_task(load_data(config, progress), config);
+}
+
+Task split_task(Task out, const TrainConfig& config) {
   if (!config.splits.empty()) {
     out.folds = read_splits(config.splits, out.dataset);
   } else {
@@ -52,6 +56,7 @@ Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
     options.folds = config.folds;
     options.test = config.test_fraction;
     options.val = config.val_fraction;
+    options.val_grouped = config.val_grouped;
     options.seed = static_cast<uint64_t>(config.seed);
     out.folds = make_splits(out.dataset, options);
   }
@@ -93,7 +98,7 @@ std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t 
                             "one of " + all, near.empty() ? "" : "did you mean " + near + "?"});
   }
   models::ModelOptions options;
-  options.classes = classes;
+  options.classes = has_head(config) ? classes : 0;
   options.embedding = config.embedding;
   options.recompute = config.recompute;
   options.seed = static_cast<uint64_t>(config.seed);

@@ -12,6 +12,7 @@
 #include "cytograd/io/weights.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/shape.h"
 #include "cytograd/optim/adam.h"
 #include "cytograd/optim/clip.h"
 #include "cytograd/optim/sgd.h"
@@ -22,14 +23,32 @@ namespace cytograd {
 namespace {
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c,
-                                                 const nn::NamedTensors& parameters) {
+                                                 const nn::NamedTensors& parameters,
+                                                 int64_t batches) {
   if (c.optimizer == "sgd")
     return std::make_unique<optim::Sgd>(
         parameters, optim::SgdOptions{c.lr, c.momentum, c.weight_decay, c.nesterov});
   const optim::AdamOptions options{
       .lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps, .weight_decay = c.weight_decay};
-  if (c.optimizer == "adam") return std::make_unique<optim::Adam>(parameters, options);
-  return std::make_unique<optim::AdamW>(parameters, options);
+  std::unique_ptr<optim::Adam> adam;
+  if (c.optimizer == "adam")
+    adam = std::make_unique<optim::Adam>(parameters, options);
+  else
+    adam = std::make_unique<optim::AdamW>(parameters, options);
+  if (c.adam_row_steps == "per_row" && grows(c))
+    for (const char* name : {"embedding.weight", "embedding.bias"})
+      adam->set_row_starts(name, [growth = growth_of(c), batches](int64_t row) {
+        return growth.first_epoch(row) * batches;
+      });
+  return adam;
+}
+
+// Components that join a growing embedding start at 0.
+void zero_late_components(const models::ImageModel& model) {
+  const NoGrad no_grad;
+  for (const auto& [name, tensor] : model.named_parameters())
+    if (name == "embedding.weight" || name == "embedding.bias")
+      slice(tensor.detach(), 0, 2, tensor.size(0)).fill_(0);
 }
 
 optim::Schedule make_schedule(const TrainConfig& c, int64_t batches) {
@@ -85,9 +104,10 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
                               static_cast<int64_t>(task.dataset.domains.size()),
                               model_->embedding_count(),
                               device_,
-                              class_counts(task.dataset, task.split.train)};
+                              class_counts(task.dataset, task.split.train),
+                              task.dataset.classes};
   method_ = make_method(context);
-  optimizer_ = make_optimizer(config_, trained_parameters());
+  if (grows(config_) && config_.grow_init == "zero") zero_late_components(*model_);
   if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
 
   LoaderOptions options = loader_options(config_, *model_);
@@ -99,14 +119,20 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
     options.cache_bytes = cache / 4;
     val_ = std::make_unique<Loader>(task.dataset, task.split.val, options);
   }
+  if (!has_head(config_) || method_->wants_embeddings() || is_guided(config_) ||
+      config_.val_classifier != "auto") {
+    options.cache_bytes = cache / 2;
+    train_eval_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
+  }
   options.order = order_of(config_.order);
   options.augmentation = Augmentation::named(config_.augment);
-  options.cache_bytes = cache;
+  options.cache_bytes = train_eval_ ? cache / 2 : cache;
   // Batch statistics of a single image say nothing.
   const auto n = static_cast<int64_t>(task.split.train.size());
   options.drop_last = n > config_.batch && n % config_.batch == 1;
   train_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
   schedule_ = make_schedule(config_, train_->batches());
+  optimizer_ = make_optimizer(config_, trained_parameters(), train_->batches());
 }
 
 nn::NamedTensors Trainer::trained_parameters() const {
@@ -187,7 +213,7 @@ Trainer::Step Trainer::step(const Batch& loaded) {
   optimizer_->zero_grad();
   ModelOutput output;
   output.embeddings = model_->embed(batch.images);
-  output.logits = model_->classify(output.embeddings);
+  if (model_->has_classifier()) output.logits = model_->classify(output.embeddings);
   Tensor total;
   std::vector<std::pair<std::string, double>> values;
   for (const LossTerm& term : method_->loss(batch, output)) {
@@ -213,7 +239,7 @@ Trainer::Step Trainer::step(const Batch& loaded) {
   progress_.sums["loss"] += out.loss * n;
   for (const auto& [name, value] : values) progress_.sums["loss_" + name] += value * n;
   progress_.seen += batch.size();
-  progress_.hits += count_hits(output.logits, batch.labels);
+  if (output.logits.defined()) progress_.hits += count_hits(output.logits, batch.labels);
   return out;
 }
 
@@ -232,8 +258,14 @@ void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::stri
   throw_diverged(report);
 }
 
-void Trainer::train_epoch(const TrainHooks& hooks) {
+void Trainer::begin_epoch() {
   method_->begin_epoch(progress_.epoch);
+  model_->set_active(method_->active());
+}
+
+void Trainer::train_epoch(const TrainHooks& hooks) {
+  begin_epoch();
+  epoch_start_ = std::chrono::steady_clock::now();
   train_->start_at(progress_.epoch, progress_.batch);
   const int64_t batches = train_->batches();
   for (Batch batch; progress_.batch < batches && train_->next(batch);) {
@@ -259,6 +291,8 @@ void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
   csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
                                    progress_.epoch > 0 ? progress_.epoch + 1 : 0);
   jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);
+  times_ = std::make_unique<LineLog>(folder.file("times.csv"),
+                                     progress_.epoch > 0 ? progress_.epoch + 1 : 0);
   // The last epoch that was logged ended where the current one began.
   drop_events_after(folder.path(), progress_.step - progress_.batch);
   events_ = std::make_unique<EventWriter>(folder.path());
@@ -274,6 +308,7 @@ void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
 StepCost Trainer::measure() {
   StepCost out;
   reset_peak_memory(device_);
+  begin_epoch();
   train_->start_at(0);
   for (int i = 0; i < 2; ++i) {
     Batch batch;

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "cytograd/core/error.h"
+#include "cytograd/core/random.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/text.h"
 #include "cytograd/nn/state_dict.h"
@@ -39,23 +40,41 @@ class UseAverages {
 
 }  // namespace
 
-void Trainer::validate(EpochInfo& info) {
-  Predictions p;
-  if (val_) {
-    const UseAverages averages(ema_.get());
-    model_->eval();
-    // A stop is seen after each batch; the epoch's training is kept and validation runs again.
-    p = predict(*model_, task_.dataset, *val_, false,
-                [](int64_t, int64_t) { throw_if_stopped(""); });
+Trainer::Passes Trainer::passes() {
+  Passes out;
+  const std::string& how = config_.val_classifier;
+  out.by_head = how == "head" || (how == "auto" && has_head(config_) && method_->head_is_trained());
+  const bool wanted = method_->wants_embeddings() || (val_ && !out.by_head);
+  if (!val_ && !wanted) return out;
+  const UseAverages averages(ema_.get());
+  model_->eval();
+  // A stop is seen after each batch; the epoch's training is kept and these passes run again.
+  const auto watch = [](int64_t, int64_t) { throw_if_stopped(""); };
+  if (wanted)
+    out.rows = rows_of(predict(*model_, task_.dataset, *train_eval_, true, watch),
+                       method_->active(), static_cast<int64_t>(task_.dataset.classes.size()));
+  if (val_) out.val = predict(*model_, task_.dataset, *val_, !out.by_head, watch);
+  if (val_ && !out.by_head) {
+    const ClassifierGrid grid =
+        config_.val_classifier == "grid" ? ClassifierGrid::all() : ClassifierGrid::knn();
+    const auto seed = stream_key(static_cast<uint64_t>(config_.seed), "val classifier",
+                                 static_cast<uint64_t>(progress_.epoch));
+    const size_t best = search_grid(grid, out.rows, seed).best;
+    classify_by(out.val, *fit_classifier(grid.specs[best], out.rows, seed));
   }
+  return out;
+}
+
+void Trainer::score(const Passes& passes, EpochInfo& info) {
   double loss = absent, accuracy = absent, f1 = absent;
   if (val_) {
+    const Predictions& p = passes.val;
     Confusion confusion(p.classes);
     for (size_t i = 0; i < p.indices.size(); ++i) confusion.add(p.labels[i], p.predicted[i]);
     const Scores scores = scores_of(confusion);
-    loss = mean_log_loss(p);
+    if (passes.by_head) loss = mean_log_loss(p);
     accuracy = scores.accuracy.value_or(absent);
-    f1 = scores.f1_macro.value_or(absent);
+    f1 = config_.macro_over == "all" ? f1_macro_over_all(scores) : scores.f1_macro.value_or(absent);
     info.best = std::isfinite(f1) && (!progress_.best || f1 > *progress_.best);
     if (info.best) {
       progress_.best = f1;
@@ -74,13 +93,25 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   const auto seen = static_cast<double>(progress_.seen);
   info.values.emplace_back("step", static_cast<double>(progress_.step));
   info.values.emplace_back("lr", config_.lr * schedule_(progress_.step - 1));
-  for (const auto& [name, sum] : progress_.sums) info.values.emplace_back(name, sum / seen);
-  info.values.emplace_back("train_accuracy", static_cast<double>(progress_.hits) / seen);
+  if (is_guided(config_)) info.values.emplace_back("n", static_cast<double>(method_->active()));
+  // A term that the phase of this epoch lacks has a column all the same.
+  std::vector<std::string> names = {"loss"};
+  for (const std::string& term : method_->terms()) names.push_back("loss_" + term);
+  for (const std::string& name : names) {
+    const auto sum = progress_.sums.find(name);
+    info.values.emplace_back(name, sum == progress_.sums.end() ? absent : sum->second / seen);
+  }
+  const bool counted = has_head(config_) && method_->head_is_trained();
+  info.values.emplace_back("train_accuracy",
+                           counted ? static_cast<double>(progress_.hits) / seen : absent);
+  Passes p;
   try {
-    validate(info);
+    p = passes();
   } catch (const StopRequested&) {
     stop_if_asked();
   }
+  score(p, info);
+  method_->end_epoch(p.rows);
   log(info);
   progress_.epoch = info.epoch;
   progress_.batch = 0;
@@ -111,8 +142,13 @@ void Trainer::log(const EpochInfo& info) {
   };
   if (csv_->lines() == 0) csv_->append(line(names));
   csv_->append(line(values));
+  // Times differ between equal runs, so they are kept apart.
+  if (times_->lines() == 0) times_->append("epoch,seconds");
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - epoch_start_;
+  times_->append(values[0] + "," + format_fixed(taken.count(), 3));
   jsonl_->append(json + "}");
   csv_->sync();
+  times_->sync();
   jsonl_->sync();
   events_->scalars(progress_.step, scalars);
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <map>
+
 #include "cytograd/optim/optimizer.h"
 
 namespace cytograd::optim {
@@ -21,9 +24,16 @@ class Adam : public Optimizer {
   Adam(std::vector<ParameterGroup> groups, const AdamOptions& options);
   Adam(NamedTensors parameters, const AdamOptions& options);
 
+  /// Rows of the parameter `name` count their own steps: row r is left alone for the first start(r)
+  /// updates, and its first update is then as large as that of a new parameter. Otherwise, with a
+  /// gradient of 0 until then, its size depends on the shared count of steps.
+  /// @throws ValueError if there is no such parameter
+  void set_row_starts(const std::string& name, const std::function<int64_t(int64_t row)>& start);
+
  private:
   void update(const std::vector<Update>& updates, const Tensor& control) override;
   AdamOptions options_;
+  std::map<std::string, std::vector<int64_t>> row_starts_;
 };
 
 /// AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW: w *= 1 - lr weight_decay, then Adam

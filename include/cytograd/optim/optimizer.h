@@ -66,6 +66,8 @@ class Optimizer {
 
   /// @param moment_names  one per moment, e.g. {"m", "v"}
   Optimizer(std::vector<ParameterGroup> groups, double lr, std::vector<const char*> moment_names);
+  /// The parameter of this name. @throws ValueError if there is none
+  const Tensor& parameter(const std::string& name) { return find(name).parameter; }
   /// One parameter that takes part in a step; `slot.steps` counts it already.
   struct Update {
     const Slot& slot;

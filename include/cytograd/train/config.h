@@ -32,6 +32,7 @@ struct TrainConfig {
   std::string splits;  ///< file as written to splits.csv; empty: drawn
   int64_t folds = 1, fold = 0;
   double test_fraction = 0.2, val_fraction = 0.125;
+  bool val_grouped = true;  ///< groups stay together in the validation part too
 
   // [model]
   std::string model = "resnet18";
@@ -50,13 +51,31 @@ struct TrainConfig {
   std::string method = "ce";
   std::string class_weights = "none";
   double label_smoothing = 0;
+  // Guided embeddings, docs/guided.md.
+  std::string guide;        ///< a standard guide or a file
+  bool growing = false;     ///< the embedding grows from 2 components; guide-umap, distance: always
+  int64_t grow_factor = 0;  ///< components per epoch; 0: 1, or 4 from 1024 on
+  std::string grow_init = "random";
+  double margin = 0.2;
+  std::string mining = "batch_hard", center_anchor = "center", center_source = "batch";
+  double norm_weight = 0.001;
+  int64_t norm_power = 1;
+  std::string reduction = "distance";
+  std::vector<std::string> add_loss;  ///< "guide2d=0.1": further terms with their weights
+  double ema_keep = 0.6;              ///< of e_nD in an update of the guide
+  std::string guide_update = "class-mean";
+  std::string val_classifier = "auto";  ///< what scores the validation part
+  std::string macro_over = "present";
+  std::string classifier = "grid";  ///< fitted to the embeddings in the end
+  bool posthoc = false;             ///< also for networks with a head
 
   // [optimizer]
   std::string optimizer = "adamw";
   double lr = 1e-3, weight_decay = 0.01, momentum = 0.9, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   bool nesterov = false;
-  double clip_norm = 0;  ///< largest norm of all gradients; 0: not clipped
-  double ema = 0;        ///< decay of the averaged weights; 0: none
+  std::string adam_row_steps = "shared";  ///< whether rows that join late count their own steps
+  double clip_norm = 0;                   ///< largest norm of all gradients; 0: not clipped
+  double ema = 0;                         ///< decay of the averaged weights; 0: none
 
   // [schedule]
   std::string schedule = "cosine";
@@ -103,10 +122,15 @@ struct ResolvedConfig {
 /// newlines. @throws ConfigError
 void set_config(ResolvedConfig& out, const ConfigField& field, const std::string& text,
                 const std::string& source);
-/// Applies a TOML file. @throws ConfigError with file:line:column, FileError
-void apply_config_file(ResolvedConfig& out, const std::string& path);
+/// Applies a TOML file. @param other a section that is not of settings and is passed over
+/// @throws ConfigError with file:line:column, FileError
+void apply_config_file(ResolvedConfig& out, const std::string& path, const std::string& other = "");
 /// Applies the CYTO_* variables of the environment.
 void apply_config_variables(ResolvedConfig& out);
+/// Gives settings that nobody set the defaults of the method: guided embeddings train by the
+/// protocol of docs/guided.md, and other methods too if `protocol` is set. Makes the path of a
+/// guide absolute.
+void apply_method_defaults(ResolvedConfig& out, bool protocol = false);
 /// Settings that contradict each other. @throws ConfigError
 void check_config(const TrainConfig& config);
 

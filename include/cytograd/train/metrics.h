@@ -43,6 +43,8 @@ struct Scores {
 /// F1_c = 2 TP / (2 TP + FP + FN). The macro average is over the classes present in truth or
 /// prediction; micro-F1 equals the accuracy when each sample has one class.
 Scores scores_of(const Confusion& confusion);
+/// The macro average over every class, those that occur nowhere counting 0; 0 for no classes.
+double f1_macro_over_all(const Scores& scores);
 
 /// Expected calibration error (Guo et al. 2017): sum over `bins` equal bins of confidence of
 /// |accuracy - mean confidence| weighted by their share of samples. Absent for no samples.

@@ -11,6 +11,8 @@
 #include "cytograd/data/loader.h"
 #include "cytograd/data/scan.h"
 #include "cytograd/data/split.h"
+#include "cytograd/guided/classifiers.h"
+#include "cytograd/guided/readout.h"
 #include "cytograd/models/image_model.h"
 #include "cytograd/train/config.h"
 
@@ -35,6 +37,8 @@ struct Task {
 Task load_data(const TrainConfig& config, const ProgressCallback& progress = {});
 /// The same, split by `config`; leaks between parts are errors (csv.leak).
 Task load_task(const TrainConfig& config, const ProgressCallback& progress = {});
+/// Splits data that are read.
+Task split_task(Task data, const TrainConfig& config);
 DatasetOptions dataset_options(const TrainConfig& config, const std::string& path);
 /// Training samples per class and domain: [class][domain].
 std::vector<std::vector<int64_t>> class_counts(const Dataset& dataset,
@@ -53,8 +57,15 @@ struct TrainedModel {
   std::string data_hash;
   Preprocess preprocess;
   std::unique_ptr<models::ImageModel> model;
-  std::string file;   ///< the checkpoint
-  int64_t epoch = 0;  ///< finished epochs
+  std::string file;    ///< the checkpoint
+  int64_t epoch = 0;   ///< finished epochs
+  int64_t active = 0;  ///< components of the embedding in use; 0: all
+  Tensor anchors;  ///< [C, n] float64: points that the method holds for the classes, or undefined
+  /// What tells classes from embeddings, where `cyto train` fitted it to this checkpoint.
+  std::shared_ptr<const Readout> readout;
+
+  /// Components that embeddings have.
+  int64_t width() const { return active > 0 ? active : model->embedding_count(); }
 };
 /// @param which "best" or "last"; a run without a best checkpoint (no validation part) has its last
 /// @throws FileError run.missing, run.checkpoint; DataError for a damaged checkpoint
@@ -73,6 +84,11 @@ struct Predictions {
   /// with `LoaderOptions::collect_faults`; else the first is thrown.
   std::map<int64_t, Fault> faults;
 
+  // With a Readout, per row:
+  std::vector<double> agreement;  ///< share of the nearest training samples of the predicted class
+  std::vector<double> anchor_distance;  ///< Manhattan distance to the predicted class's point
+  std::vector<double> maturity;  ///< stage of maturation, between those of classes; NaN if unknown
+
   double probability(size_t i, int64_t c) const {
     return probabilities[i * static_cast<size_t>(classes) + static_cast<size_t>(c)];
   }
@@ -85,6 +101,17 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset,
 /// The same over the first epoch of a loader that is kept, with its cache.
 Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loader& loader,
                     bool keep_embeddings = false, const ProgressCallback& progress = {});
+
+/// The same with all that the trained model knows: classes by its head or, without one, by its
+/// readout, with confidence and maturity. @throws StateError if it has neither
+Predictions predict(const TrainedModel& trained, const Dataset& dataset,
+                    const std::vector<int64_t>& indices, const LoaderOptions& options,
+                    bool keep_embeddings = false, const ProgressCallback& progress = {});
+
+/// Embeddings (which must have been kept) with labels, the first `active` components of them.
+LabelledRows rows_of(const Predictions& predictions, int64_t active, int64_t classes);
+/// Replaces the classes and probabilities of predictions with embeddings by a classifier's.
+void classify_by(Predictions& predictions, const Classifier& classifier);
 
 /// Renumbers the labels of `dataset` to the model's classes by name.
 /// @throws DataError class.unknown if it has classes that the model does not know, unless `drop`,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -77,7 +78,15 @@ class Trainer {
   Step step(const Batch& batch);
   void train_epoch(const TrainHooks& hooks);
   void finish_epoch(const TrainHooks& hooks);
-  void validate(EpochInfo& info);
+  /// Embeddings of the training part and predictions of the validation part, as far as needed.
+  struct Passes {
+    LabelledRows rows;
+    Predictions val;
+    bool by_head = true;
+  };
+  Passes passes();
+  void score(const Passes& passes, EpochInfo& info);
+  void begin_epoch();
   void log(const EpochInfo& info);
   void save(bool best);
   Checkpoint checkpoint() const;
@@ -96,12 +105,13 @@ class Trainer {
   std::unique_ptr<Method> method_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Ema> ema_;
-  std::unique_ptr<Loader> train_, val_;
+  std::unique_ptr<Loader> train_, val_, train_eval_;
   optim::Schedule schedule_;
   Progress progress_;
 
   const RunFolder* folder_ = nullptr;
-  std::unique_ptr<LineLog> csv_, jsonl_;
+  std::unique_ptr<LineLog> csv_, jsonl_, times_;
+  std::chrono::steady_clock::time_point epoch_start_;
   std::unique_ptr<EventWriter> events_;
 };
 

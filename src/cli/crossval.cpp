@@ -1,0 +1,212 @@
+#include <exception>
+#include <filesystem>
+#include <optional>
+
+#include "cli/processes.h"
+#include "cli/train_options.h"
+#include "cli/training.h"
+#include "cytograd/core/parallel.h"
+#include "cytograd/io/file.h"
+#include "cytograd/io/text.h"
+#include "cytograd/train/aggregate.h"
+#include "cytograd/train/grid_file.h"
+#include "cytograd/train/stop.h"
+
+namespace cytograd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Job {
+  std::string cell, folder;
+  TrainConfig config;
+};
+
+struct Plan {
+  std::vector<std::string> cells;
+  std::vector<Job> jobs;  // all folds of a cell, then the next cell
+  int64_t folds = 0;
+};
+
+Plan make_plan(const TrainOptions& options) {
+  ResolvedConfig base;
+  if (!options.config.empty()) apply_config_file(base, options.config, "cells");
+  apply_config_variables(base);
+  apply_given_options(base, options);
+  if (!base.sources.contains("split.folds"))
+    set_config(base, config_field("split.folds"), "5", "crossval");
+  const std::vector<GridCell> cells =
+      options.config.empty() ? std::vector<GridCell>{{"run", {}}} : read_grid_cells(options.config);
+  Plan out;
+  out.folds = base.config.folds;
+  if (out.folds < 2)
+    throw ConfigError(Fault{"cfg", "", "", "split.folds is " + std::to_string(out.folds),
+                            "two folds or more", "`cyto train` runs one"});
+  // The protocol of guided embeddings, so that networks with a head are compared on equal terms.
+  if (!base.sources.contains("method.posthoc"))
+    set_config(base, config_field("method.posthoc"), "true", "crossval");
+  for (const GridCell& cell : cells) {
+    out.cells.push_back(cell.name);
+    for (int64_t fold = 0; fold < out.folds; ++fold) {
+      ResolvedConfig resolved = base;
+      set_config(resolved, config_field("split.fold"), std::to_string(fold), "crossval");
+      Job job;
+      job.cell = cell.name;
+      job.config = cell_config(resolved, cell, options.config).config;
+      job.folder = options.output + "/" + cell.name + "/fold-" + std::to_string(fold);
+      out.jobs.push_back(std::move(job));
+    }
+  }
+  return out;
+}
+
+bool is_done(const Job& job) {
+  std::error_code error;
+  return fs::exists(job.folder + "/DONE", error);
+}
+
+// Data are read and decoded once for all jobs that name the same.
+class SharedData {
+ public:
+  Task operator()(const TrainConfig& config) {
+    std::string key;
+    for (const ConfigField& field : config_fields())
+      if (field.key.starts_with("data.")) key += config_value_toml(config, field) + "\n";
+    if (!data_ || key != key_) {
+      data_ = load_data(config, counting("reading images"));
+      key_ = key;
+    }
+    return split_task(*data_, config);
+  }
+
+ private:
+  std::string key_;
+  std::optional<Task> data_;
+};
+
+// @return false if another process has it
+bool run_job(const Job& job, SharedData& data) {
+  const auto source = [&data](const TrainConfig& config) { return data(config); };
+  std::error_code error;
+  const bool begun = fs::exists(job.folder + "/config.toml", error);
+  try {
+    fs::create_directories(fs::path(job.folder).parent_path());
+    if (begun) {
+      const RunFolder folder = RunFolder::resume(job.folder);
+      ResolvedConfig stored;
+      apply_config_file(stored, job.folder + "/config.toml");
+      if (!(stored.config == job.config))
+        throw ConfigError(Fault{"cfg", job.folder + "/config.toml", "",
+                                "a run with other settings than this grid asks for",
+                                "the settings it began with", "choose another --output"});
+      resume_training(folder, job.config, true, source);
+      return true;
+    }
+    RunFolder folder = RunFolder::create(job.folder, false);
+    try {
+      begin_training(folder, job.config, source);
+    } catch (...) {
+      folder.release();
+      throw;
+    }
+  } catch (const FileError& e) {
+    // Another process has it, or has just finished it.
+    if (e.fault().id != "lock" && !is_done(job)) throw;
+    return false;
+  }
+  return true;
+}
+
+void write_tables(const std::string& output, const std::vector<CellSummary>& cells) {
+  write_file_atomically(output + "/table.csv", summary_csv(cells));
+  write_file_atomically(output + "/table.json", summary_json(cells));
+  write_file_atomically(output + "/table.txt", summary_table(cells));
+}
+
+std::vector<CellSummary> collect(const Plan& plan) {
+  std::vector<RunResult> results;
+  for (const Job& job : plan.jobs)
+    if (is_done(job)) results.push_back(read_run_result(job.folder + "/results.json", job.cell));
+  return summarise_cells(results, plan.folds);
+}
+
+void list_jobs(const Plan& plan) {
+  for (const Job& job : plan.jobs)
+    console().out(job.folder + "  " + (is_done(job) ? "done" : "to do") + "\n");
+}
+
+// Every process walks over all jobs, each from a place of its own, and takes those that nobody has:
+// the lock of a run folder is the queue. What a killed process held is free again.
+void run_jobs(const Plan& plan, const Processes& processes) {
+  SharedData data;
+  const size_t n = plan.jobs.size();
+  const size_t start =
+      n * static_cast<size_t>(processes.rank()) / static_cast<size_t>(processes.count());
+  std::optional<Fault> failure;
+  for (size_t i = 0; i < n; ++i) {
+    const Job& job = plan.jobs[(start + i) % n];
+    if (is_done(job)) continue;
+    console().note(job.folder);
+    try {
+      if (!run_job(job, data)) console().note(job.folder + " is being trained by another process");
+    } catch (const StopRequested&) {
+      throw;
+    } catch (const ConfigError&) {
+      throw;
+    } catch (const Error& e) {
+      // The other jobs do not depend on this one.
+      console().warn(job.folder + ": " + e.what());
+      if (!failure) failure = e.fault();
+    }
+  }
+  if (failure) {
+    failure->hint = "the other jobs went on; correct this and start again";
+    throw DataError(*failure);
+  }
+}
+
+void run(TrainOptions& options) {
+  if (options.output.empty()) throw ConfigError("--output expects the folder of the results [cli]");
+  const Processes processes;
+  if (processes.count_here() > 1 && options.threads == 0)
+    set_num_threads(std::max(1, num_threads() / processes.count_here()));
+  const Plan plan = make_plan(options);
+  if (options.dry_run) return processes.rank() == 0 ? list_jobs(plan) : void();
+  fs::create_directories(options.output);
+  catch_stop_signals();
+  std::exception_ptr failure;
+  try {
+    run_jobs(plan, processes);
+  } catch (...) {
+    // The others are met even so: a signal reaches all of them, and a fault is one's own.
+    failure = std::current_exception();
+  }
+  processes.barrier();
+  if (processes.rank() == 0 && stop_signal() == 0) {
+    const std::vector<CellSummary> cells = collect(plan);
+    write_tables(options.output, cells);
+    console().out(options.json ? summary_json(cells) : summary_table(cells));
+    say_next({options.output + "/table.csv", options.output + "/table.json"},
+             "cyto eval --run " + shell_word(plan.jobs.front().folder));
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+void add_crossval_command(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = add_command(
+      app, "crossval", "Train and test on every fold, for one setting or a grid of them",
+      "cyto crossval --data photos/ --folds 5 -o cv/                    five runs and their mean\n"
+      "cyto crossval --config grid.toml -o cv/                          every cell of [[cells]]\n"
+      "cyto crossval --config grid.toml -o cv/ --dry-run                which runs, which are "
+      "done\n"
+      "mpirun -n 4 cyto crossval --config grid.toml -o cv/              four at a time\n");
+  add_train_options(*command, *options);
+  add_common_options(*command, *options, with_output | with_config | with_dry_run);
+  run_command(*command, options, run);
+}
+
+const Command registered{15, add_crossval_command};
+
+}  // namespace
+}  // namespace cytograd::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+
+#include "cytograd/train/run_folder.h"
+#include "cytograd/train/task.h"
+
+/// @file
+/// A training from its first image to its report, in a run folder that is held. `cyto train` runs
+/// one, `cyto crossval` many.
+
+namespace cytograd::cli {
+
+/// Where the data of a run come from; the default reads and splits them.
+using TaskSource = std::function<Task(const TrainConfig&)>;
+Task read_task(const TrainConfig& config);
+
+/// A new run. Earlier results in the folder are replaced once nothing but training can fail.
+void begin_training(const RunFolder& folder, const TrainConfig& config,
+                    const TaskSource& source = read_task);
+/// Goes on with a run; nothing happens if it is finished. @param fall_back from the newest good
+/// checkpoint if the last one is damaged
+void resume_training(const RunFolder& folder, const TrainConfig& config, bool fall_back,
+                     const TaskSource& source = read_task);
+
+/// What the data set holds, on standard error.
+void say_data(const Task& task);
+
+}  // namespace cytograd::cli
