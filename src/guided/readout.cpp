@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <set>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/file.h"
@@ -20,15 +21,24 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 std::string classifier_path(const std::string& run) { return run + "/classifier.safetensors"; }
 std::string reference_path(const std::string& run) { return run + "/reference.safetensors"; }
 
-// Classes on the path of one, by stage.
-std::vector<size_t> path_of(size_t predicted, const std::vector<GuideClass>& rows) {
+// Classes on the path of a lineage, by stage.
+std::vector<size_t> path_of(const std::string& lineage, const std::vector<GuideClass>& rows) {
   std::vector<size_t> out;
-  for (size_t c = 0; c < rows.size(); ++c) {
-    const bool mine = rows[c].lineage == rows[predicted].lineage;
-    if (rows[c].stage && (mine || rows[c].lineage == "none")) out.push_back(c);
-  }
+  for (size_t c = 0; c < rows.size(); ++c)
+    if (rows[c].stage && (rows[c].lineage == lineage || rows[c].lineage == "none"))
+      out.push_back(c);
   std::stable_sort(out.begin(), out.end(),
                    [&](size_t a, size_t b) { return *rows[a].stage < *rows[b].stage; });
+  return out;
+}
+
+// From a class without lineage every path leads on.
+std::vector<std::vector<size_t>> paths_from(size_t predicted, const std::vector<GuideClass>& rows) {
+  std::set<std::string> lineages = {rows[predicted].lineage};
+  if (rows[predicted].lineage == "none")
+    for (const GuideClass& row : rows) lineages.insert(row.lineage);
+  std::vector<std::vector<size_t>> out;
+  for (const std::string& lineage : lineages) out.push_back(path_of(lineage, rows));
   return out;
 }
 
@@ -38,24 +48,24 @@ double maturity_of(const double* embedding, int64_t width, int64_t predicted,
                    const std::vector<double>& anchors, const std::vector<GuideClass>& rows) {
   const auto own = static_cast<size_t>(predicted);
   if (own >= rows.size() || !rows[own].stage) return unknown;
-  const std::vector<size_t> path = path_of(own, rows);
   const auto n = static_cast<size_t>(width);
   double nearest = std::numeric_limits<double>::infinity(), out = unknown;
-  for (size_t s = 0; s + 1 < path.size(); ++s) {
-    const double *a = anchors.data() + path[s] * n, *b = anchors.data() + path[s + 1] * n;
-    double along = 0, length = 0;
-    for (size_t k = 0; k < n; ++k) {
-      along += (embedding[k] - a[k]) * (b[k] - a[k]);
-      length += (b[k] - a[k]) * (b[k] - a[k]);
+  for (const std::vector<size_t>& path : paths_from(own, rows))
+    for (size_t s = 0; s + 1 < path.size(); ++s) {
+      const double *a = anchors.data() + path[s] * n, *b = anchors.data() + path[s + 1] * n;
+      double along = 0, length = 0, distance = 0;
+      for (size_t k = 0; k < n; ++k) {
+        along += (embedding[k] - a[k]) * (b[k] - a[k]);
+        length += (b[k] - a[k]) * (b[k] - a[k]);
+      }
+      const double t = length > 0 ? std::clamp(along / length, 0.0, 1.0) : 0;
+      for (size_t k = 0; k < n; ++k)
+        distance += std::pow(embedding[k] - a[k] - t * (b[k] - a[k]), 2);
+      if (!(distance < nearest)) continue;
+      nearest = distance;
+      const auto from = static_cast<double>(*rows[path[s]].stage);
+      out = from + t * (static_cast<double>(*rows[path[s + 1]].stage) - from);
     }
-    const double t = length > 0 ? std::clamp(along / length, 0.0, 1.0) : 0;
-    double distance = 0;
-    for (size_t k = 0; k < n; ++k) distance += std::pow(embedding[k] - a[k] - t * (b[k] - a[k]), 2);
-    if (!(distance < nearest)) continue;
-    nearest = distance;
-    const auto from = static_cast<double>(*rows[path[s]].stage);
-    out = from + t * (static_cast<double>(*rows[path[s + 1]].stage) - from);
-  }
   return out;
 }
 

@@ -64,6 +64,8 @@ void add_split_fields(std::vector<ConfigField>& f) {
                      &C::test_fraction, 0, 0.9));
   f.push_back(number("split.val_fraction", "--val-fraction",
                      "Share of the rest that chooses the best epoch", &C::val_fraction, 0, 0.9));
+  f.push_back(other("split.val_grouped", "--val-grouped",
+                    "Keep groups together in the validation part too", &C::val_grouped));
 }
 
 void add_model_fields(std::vector<ConfigField>& f) {

@@ -8,6 +8,7 @@
 #include "cytograd/core/parallel.h"
 #include "cytograd/core/random.h"
 #include "cytograd/guided/ellipse.h"
+#include "cytograd/guided/readout.h"
 #include "cytograd/train/metrics.h"
 #include "support/kernel_case.h"
 #include "support/temp_folder.h"
@@ -166,6 +167,28 @@ TEST_CASE("L10: F1 of a worked example") {
   near(*s.f1_micro, 0.6);
   near(*scores_of(five).f1_macro, 0.458333);
   near(f1_macro_over_all(scores_of(five)), 0.366667);
+}
+
+TEST_CASE("maturity lies between the stages of a lineage") {
+  const std::vector<GuideClass> rows = {{"blast", 0, 0, "none", 0, ""},
+                                        {"young", 0, 1, "up", 1, ""},
+                                        {"old", 0, 3, "up", 3, ""},
+                                        {"side", 2, 0, "right", 4, ""},
+                                        {"loose", 9, 9, "alone", {}, ""}};
+  std::vector<double> anchors;
+  for (const GuideClass& c : rows) anchors.insert(anchors.end(), {c.x, c.y});
+  const auto maturity = [&](double x, double y, int64_t predicted) {
+    const double p[] = {x, y};
+    return maturity_of(p, 2, predicted, anchors, rows);
+  };
+  near(maturity(0.3, 2, 2), 2);  // half way from stage 1 to 3
+  near(maturity(0.3, 0.25, 1), 0.25);
+  near(maturity(1, 9, 1), 3);    // beyond the last
+  near(maturity(1, 0.2, 3), 2);  // half way along the other lineage
+  near(maturity(1, 0.2, 0), 2);  // a blast takes the nearest path
+  near(maturity(0.2, 0.5, 0), 0.5);
+  CHECK(std::isnan(maturity(0, 0, 4)));
+  CHECK(std::isnan(maturity_of(anchors.data(), 2, 0, {0, 0}, {rows[0]})));
 }
 
 TEST_CASE("L11: confidence ellipse") {

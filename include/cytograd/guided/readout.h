@@ -33,9 +33,10 @@ struct Readout {
 };
 
 /// Where an embedding lies on the path of a lineage, in stages: the nearest point (Euclidean) of
-/// the line through the anchors of the lineage of `predicted` in order of their stages, with the
-/// classes of lineage "none" that have a stage before them, and the stage there, linear between two
-/// classes. NaN if the class has no stage or there is nobody else on its path.
+/// the line through the anchors of the lineage of `predicted` in order of their stages, classes of
+/// lineage "none" that have a stage among them, and the stage there, linear between two classes.
+/// For a class of lineage "none" the nearest of all paths. NaN if the class has no stage or there
+/// is nobody else on its path.
 double maturity_of(const double* embedding, int64_t width, int64_t predicted,
                    const std::vector<double>& anchors, const std::vector<GuideClass>& rows);
 
