@@ -124,6 +124,7 @@ void apply_method_defaults(ResolvedConfig& out, bool protocol) {
     if (!out.sources.contains(key)) set_config(out, config_field(key), text, "method " + c.method);
   };
   if (is_guided(c)) give("model.embedding", "64");
+  if (c.method == "guide-umap") give("method.guide_update", "umap");
   give("optimizer.name", "adam");
   give("optimizer.weight_decay", "0");
   give("schedule.name", "constant");

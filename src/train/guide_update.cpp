@@ -1,9 +1,11 @@
 #include "cytograd/train/guide_update.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "cytograd/core/error.h"
+#include "cytograd/umap/umap.h"
 
 namespace cytograd {
 namespace {
@@ -19,7 +21,66 @@ GuideUpdate class_mean(const TrainConfig&) {
   return [](const GuideUpdateInput& in) { return class_means(in.rows); };
 }
 
+// A supervised map of the embeddings that starts from the guide, and back from its points: from
+// where the guide has a class, or from where the map has put it.
+Tensor umap_points(const GuideUpdateInput& in, bool from_map) {
+  const LabelledRows& rows = in.rows;
+  const auto classes = static_cast<size_t>(rows.classes);
+  std::vector<int64_t> counts(classes), present;
+  for (const int64_t y : rows.labels) ++counts[static_cast<size_t>(y)];
+  std::vector<Point2> points;
+  for (size_t c = 0; c < classes; ++c)
+    if (counts[c] > 0) {
+      present.push_back(static_cast<int64_t>(c));
+      points.push_back(in.guide[c]);
+    }
+  points = unit_box(points);
+  std::vector<size_t> place(classes);
+  for (size_t i = 0; i < present.size(); ++i) place[static_cast<size_t>(present[i])] = i;
+  std::vector<double> start;
+  for (const int64_t y : rows.labels) {
+    const Point2& p = points[place[static_cast<size_t>(y)]];
+    start.insert(start.end(), {p[0], p[1]});
+  }
+  UmapOptions options;
+  options.seed = in.seed;
+  Umap umap(options);
+  const Tensor map = umap.fit(Tensor::from(rows.values, {rows.size(), rows.width}),
+                              Tensor::from(rows.labels), Tensor::from(start, {rows.size(), 2}));
+  if (from_map) {
+    const std::vector<double> at = map.to_vector<double>();
+    std::fill(points.begin(), points.end(), Point2{});
+    for (size_t i = 0; i < rows.labels.size(); ++i)
+      for (size_t k = 0; k < 2; ++k) {
+        const auto c = static_cast<size_t>(rows.labels[i]);
+        points[place[c]][k] += at[2 * i + k] / static_cast<double>(counts[c]);
+      }
+  }
+  std::vector<float> queries;
+  for (const Point2& p : points)
+    queries.insert(queries.end(), {static_cast<float>(p[0]), static_cast<float>(p[1])});
+  const auto n = static_cast<int64_t>(points.size());
+  const std::vector<double> back =
+      umap.inverse_transform(Tensor::from(queries, {n, 2})).to_vector<double>();
+  // Classes without samples keep what they have; the trainer does not look at their rows.
+  std::vector<double> out(classes * static_cast<size_t>(rows.width));
+  const auto width = static_cast<std::ptrdiff_t>(rows.width);
+  for (size_t i = 0; i < present.size(); ++i)
+    std::copy_n(back.begin() + static_cast<std::ptrdiff_t>(i) * width, width,
+                out.begin() + present[i] * width);
+  return Tensor::from(out, {rows.classes, rows.width});
+}
+
+GuideUpdate umap_guide(const TrainConfig&) {
+  return [](const GuideUpdateInput& in) { return umap_points(in, false); };
+}
+GuideUpdate umap_centroid(const TrainConfig&) {
+  return [](const GuideUpdateInput& in) { return umap_points(in, true); };
+}
+
 const UpdateRow updates[] = {
+    {"umap", umap_guide},
+    {"umap-centroid", umap_centroid},
     {"class-mean", class_mean},
 };
 
