@@ -22,7 +22,7 @@ struct ExactFloat {
   using Small = FmaMath<float, 1, 1, 4, 2>;   // 64 x 64 x 32
   using Elements = Small;
   using MappedWide = Wide;
-  using MappedNarrow = Narrow;
+  using MappedNarrow = Wide;  // the narrow one would spill
 };
 
 /// float64 serves checks more than speed: one tile, one way to load it.
