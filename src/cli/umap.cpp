@@ -1,6 +1,7 @@
 #include "cytograd/umap/umap.h"
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <optional>
 
@@ -155,7 +156,7 @@ void run(Options& o) {
   if (!o.picture.empty())
     write_file_atomically(
         o.picture,
-        scatter_svg(o.input, map.values,
+        scatter_svg(std::filesystem::path(o.input).filename().string(), map.values,
                     table.labels ? table.labels->codes : std::vector<int32_t>(),
                     table.labels ? table.labels->categories : std::vector<std::string>()));
   if (o.json)
