@@ -70,16 +70,16 @@ OpCase evaluation_case(const std::string& name, const Shape& shape) {
   OpCase c;
   c.name = "batch_norm evaluation " + name;
   c.inputs = {{shape}, {{channels}, 0.5, 2}, {{channels}}};
-  const auto statistics = [channels](bool variance, Dtype dtype) {
+  const auto statistics = [channels](bool variance, const Tensor& like) {
     Tensor out = Tensor::empty({channels}, Dtype::float64);
     for (int64_t i = 0; i < channels; ++i)
       out.data<double>()[i] =
           variance ? 0.25 * static_cast<double>(i + 1) : 0.125 * static_cast<double>(i);
-    return out.to(dtype);
+    return out.to(like.dtype()).to(like.device());
   };
   c.op = [statistics](const Tensors& in) {
-    return batch_norm(in[0], in[1], in[2], statistics(false, in[0].dtype()),
-                      statistics(true, in[0].dtype()), {.eps = 1e-3});
+    return batch_norm(in[0], in[1], in[2], statistics(false, in[0]), statistics(true, in[0]),
+                      {.eps = 1e-3});
   };
   c.reference = [](const std::vector<Ref>& in) {
     Ref y = in[0];
