@@ -6,7 +6,7 @@ Per row every arm runs in each round, one after the other on the same cores; an 
 the median within a round. Arms: `cyto bench model`; PyTorch eager in NCHW and channels_last; torch.compile in both;
 ONNX Runtime on the model exported by torch, all graph optimisations on (inference). Ratio: peer's time / ours, so above 1
 we are faster; PyTorch stands for its fastest arm. Memory: largest resident set of the process, 1e6 bytes; PyTorch's
-is that of its faster eager arm. Writes NAME.md and NAME.json to bench/results.
+is that of its faster eager arm. Writes NAME.md and NAME.json to the folder.
 
 `--device cuda` compares on the card instead: batches of 128 and 256, `--precision bf16 tf32`, memory of tensors there.
 """
@@ -271,8 +271,8 @@ def versions(program):
 
 
 def write(args, about, rows, growth):
-    folder = HERE.parent / "results"
-    folder.mkdir(exist_ok=True)
+    folder = args.folder
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{args.name}.json").write_text(json.dumps(dict(about, rows=rows, growth=growth), indent=1) + "\n")
     failures = [f"- {row['model']} {row['mode']}, batch {row['batch']}, {row['threads']} threads, {arm}: {out['error']}"
                 for row in rows + growth for arm, out in row["arms"].items() if "error" in out]
@@ -303,7 +303,8 @@ def arguments():
     parser.add_argument("--growth", action="store_true", help="also batches 1 to 64, eager and ONNX Runtime")
     parser.add_argument("--growth-only", action="store_true")
     parser.add_argument("--limit", type=int, default=1800, help="seconds that an arm may take to start or answer")
-    parser.add_argument("--name", default="peers", help="of the files in bench/results")
+    parser.add_argument("--folder", type=pathlib.Path, default=HERE.parent / "results")
+    parser.add_argument("--name", default="peers", help="of the two files in the folder")
     return parser.parse_args()
 
 
