@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "bench/support/case.h"
+#include "bench/support/device.h"
 #include "cytograd/inference/compile.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/ops/cross_entropy.h"
@@ -23,7 +24,7 @@ inference::CompiledModel compiled_model(std::unique_ptr<models::ImageModel> mode
 // How inference is run: the one place that decides it.
 std::function<Tensor(const Tensor&)> run_inference(std::unique_ptr<models::ImageModel> model,
                                                    const ModelSetting& s) {
-  if (!s.eager) return compiled_model(std::move(model), s);
+  if (is_compiled(s)) return compiled_model(std::move(model), s);
   return [model = Model(std::move(model))](const Tensor& x) {
     const NoGrad no_grad;
     return model->forward(x);
@@ -33,6 +34,7 @@ std::function<Tensor(const Tensor&)> run_inference(std::unique_ptr<models::Image
 std::unique_ptr<models::ImageModel> new_model(const ModelSetting& s) {
   auto model = models::make_model(s.model, {.in_channels = s.in_channels, .classes = s.classes});
   model->train(s.train);
+  model->to(device());
   return model;
 }
 
@@ -45,7 +47,7 @@ Work training_step(Model model, const Tensor& images, int64_t classes) {
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int64_t>(i) % classes;
   const auto sgd = std::make_shared<optim::Sgd>(model->named_parameters(),
                                                 optim::SgdOptions{.lr = 1e-3, .momentum = 0.9});
-  return {[=, y = Tensor::from(labels)] {
+  return {[=, y = placed(Tensor::from(labels))] {
     cross_entropy(model->forward(images), y).backward();
     sgd->step();
     sgd->zero_grad();
@@ -59,8 +61,8 @@ std::vector<std::string> classifier_names() { return models::model_names(); }
 Work classifier_work(const ModelSetting& s) {
   std::unique_ptr<models::ImageModel> model = new_model(s);
   const Tensor images = random_images(s);
-  if (s.train) return training_step(std::move(model), images, s.classes);
-  return {[images, infer = run_inference(std::move(model), s)] { infer(images); }};
+  if (s.train) return as_graph(training_step(std::move(model), images, s.classes), s);
+  return as_graph({[images, infer = run_inference(std::move(model), s)] { infer(images); }}, s);
 }
 
 std::vector<StepTime> classifier_steps(const ModelSetting& s, int64_t repeats, int64_t warmup) {

@@ -4,6 +4,8 @@
 
 #include "bench/models/classifier.h"
 #include "bench/models/vae.h"
+#include "bench/support/device.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 
@@ -17,7 +19,18 @@ std::vector<std::string> bench_model_names() {
 
 bool takes_sizes(const std::string& model) { return !is_vae(model); }
 
-bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && !is_vae(s.model); }
+bool is_compiled(const ModelSetting& s) {
+  return device().type == DeviceType::cpu && !s.train && !s.eager && !is_vae(s.model);
+}
+
+Work as_graph(Work work, const ModelSetting& s) {
+  if (device().type == DeviceType::cpu || s.eager) return work;
+  // Once as it is: what is made only once, like the state of the optimiser, is no part of a step.
+  in_precision(work.run);
+  auto graph = std::make_shared<CudaGraph>();
+  graph->capture(device(), [&] { in_precision(work.run); });
+  return {[graph, work = std::move(work)] { graph->replay(); }};
+}
 
 namespace {
 
@@ -44,7 +57,7 @@ std::vector<StepTime> step_times(const ModelSetting& setting, int64_t repeats, i
 }
 
 ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
-  reset_peak_memory();
+  reset_peak_memory(device());
   const Work work = model_work(setting);
   for (int64_t i = 0; i < warmup; ++i) work.run();
   const double before = processor_seconds();
@@ -54,7 +67,7 @@ ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warm
           .processor_seconds =
               (processor_seconds() - before) / static_cast<double>(times.seconds.size()),
           .peak_bytes = peak_resident_bytes(),
-          .tensor_peak_bytes = static_cast<double>(memory_stats().peak)};
+          .tensor_peak_bytes = static_cast<double>(memory_stats(device()).peak)};
 }
 
 }  // namespace cytograd::bench

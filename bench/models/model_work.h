@@ -14,7 +14,8 @@ namespace cytograd::bench {
 struct ModelSetting {
   std::string model;
   bool train = false;  ///< a training step, else inference
-  bool eager = false;  ///< inference layer by layer as in training, not compiled
+  bool eager = false;  ///< inference layer by layer as in training, not compiled; on a device:
+                       ///< kernel by kernel, not as one graph
   int64_t batch = 16;
   int64_t size = 224;  ///< height and width of the images
   int64_t in_channels = 3, classes = 1000;
@@ -27,6 +28,10 @@ std::vector<std::string> bench_model_names();
 bool takes_sizes(const std::string& model);
 /// Is inference of this setting compiled?
 bool is_compiled(const ModelSetting& setting);
+
+/// The work as one graph of the device (core/cuda.h), where the setting asks for no other; as it is
+/// on the CPU.
+Work as_graph(Work work, const ModelSetting& setting);
 
 /// A step or a batch on random inputs. A training step is forward, loss, backward and optimiser:
 /// cross-entropy and SGD with momentum for classifiers, the published losses and Adam for the

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bench/support/case.h"
+#include "bench/support/device.h"
 #include "cytograd/core/random_scope.h"
 #include "cytograd/models/image_vae.h"
 #include "cytograd/models/rna_vae.h"
@@ -31,6 +32,7 @@ Tensor unit_interval(const Shape& shape) {
 
 Work image_vae(const ModelSetting& s) {
   const auto model = std::make_shared<models::ImageVae>();
+  model->to(device());
   const Tensor h = random_tensor({s.batch, 14, 14, 256});
   if (!s.train) {
     model->eval();
@@ -47,6 +49,7 @@ Work image_vae(const ModelSetting& s) {
 
 Work rna_vae(const ModelSetting& s) {
   const auto model = std::make_shared<models::RnaVae>();
+  model->to(device());
   const Tensor x = unit_interval({s.batch, 2432});
   if (!s.train) {
     model->eval();
@@ -64,6 +67,8 @@ Work rna_vae(const ModelSetting& s) {
 
 bool is_vae(const std::string& model) { return model == "image-vae" || model == "rna-vae"; }
 
-Work vae_work(const ModelSetting& s) { return s.model == "rna-vae" ? rna_vae(s) : image_vae(s); }
+Work vae_work(const ModelSetting& s) {
+  return as_graph(s.model == "rna-vae" ? rna_vae(s) : image_vae(s), s);
+}
 
 }  // namespace cytograd::bench

@@ -1,5 +1,6 @@
 #include "cytograd/ops/batch_norm.h"
 
+#include "bench/support/device.h"
 #include "bench/support/op_passes.h"
 
 /// @file
@@ -22,8 +23,8 @@ struct Operands {
       : x(random_tensor({16, l.size, l.size, l.channels})),
         weight(random_tensor({l.channels})),
         bias(random_tensor({l.channels})),
-        mean(Tensor::zeros({l.channels})),
-        var(Tensor::ones({l.channels})) {}
+        mean(placed(Tensor::zeros({l.channels}))),
+        var(placed(Tensor::ones({l.channels}))) {}
   Tensor operator()(bool training) const {
     return batch_norm(x, weight, bias, mean, var, {.training = training});
   }

@@ -1,5 +1,6 @@
 #include "cytograd/ops/softmax.h"
 
+#include "bench/support/device.h"
 #include "bench/support/op_passes.h"
 #include "cytograd/ops/cross_entropy.h"
 
@@ -19,7 +20,7 @@ constexpr Rows sizes[] = {{"imagenet", 256, 1000}, {"regions", 8192, 21}, {"pixe
 Tensor labels(const Rows& r) {
   std::vector<int64_t> values(static_cast<size_t>(r.rows));
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int64_t>(i * 7) % r.classes;
-  return Tensor::from(values);
+  return placed(Tensor::from(values));
 }
 
 std::vector<Case> cases() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/support/device.h"
 #include "bench/support/peak.h"
 #include "cytograd/core/random.h"
 #include "cytograd/nn/state_dict.h"
@@ -31,9 +32,10 @@ std::vector<Case> find_cases(const std::string& filter) {
 
 CaseResult run_case(const Case& c, int64_t repeats) {
   const Work work = c.make();
-  const double before = peak_gflops();
-  const Times times = measure(work, repeats, 1, 0.15, kernel_seconds);
-  const double peak = std::max(before, peak_gflops());
+  const bool host = device().type == DeviceType::cpu;
+  const double before = host ? peak_gflops() : 0;
+  const Times times = measure(work, repeats, 1, 0.15, host ? kernel_seconds : wall_seconds);
+  const double peak = host ? std::max(before, peak_gflops()) : 0;
   const double rate = 1e-9 / times.best();
   return {times.best(), times.median(), c.flops * rate, c.bytes * rate, peak};
 }
@@ -42,7 +44,7 @@ Tensor random_tensor(const Shape& shape) {
   std::vector<float> values(static_cast<size_t>(shape.numel()));
   Rng rng(1, "bench");
   for (float& value : values) value = static_cast<float>(rng.uniform(-1, 1));
-  return Tensor::from(values, shape);
+  return placed(Tensor::from(values, shape));
 }
 
 }  // namespace cytograd::bench

@@ -40,13 +40,14 @@ struct CaseResult {
   double best_seconds, median_seconds;
   double gflops;     ///< at the best time; 0 where flops is 0
   double gigabytes;  ///< per second, at the best time
-  double peak;       ///< GFLOP/s of the register-only loop, the better of before and after
-  double share() const { return gflops / peak; }
+  double peak;       ///< GFLOP/s of the register-only loop, the better of before and after; 0 on
+                     ///< a device
+  double share() const { return peak > 0 ? gflops / peak : 0; }
 };
 /// @param repeats  at least; more while they last less than 0.15 s
 CaseResult run_case(const Case& c, int64_t repeats);
 
-/// Uniform in [-1, 1), the same for each size.
+/// Uniform in [-1, 1), the same for each size; on the device of bench/support/device.h.
 Tensor random_tensor(const Shape& shape);
 
 }  // namespace cytograd::bench

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "bench/support/device.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
 
 namespace cytograd::bench {
@@ -40,13 +42,19 @@ double Times::median() const {
 
 Times measure(const Work& work, int64_t repeats, int64_t warmup, double least_seconds,
               double (*clock)()) {
+  int64_t runs = 1;  // between two looks at the clock
   const auto once = [&] {
-    if (work.prepare) work.prepare();
+    if (work.prepare) in_precision(work.prepare);
+    synchronize(device());
     const double begin = clock();
-    work.run();
-    return clock() - begin;
+    for (int64_t i = 0; i < runs; ++i) in_precision(work.run);
+    synchronize(device());
+    return (clock() - begin) / static_cast<double>(runs);
   };
   for (int64_t i = 0; i < warmup; ++i) once();
+  // A device is told and waited for: many short kernels hide what that costs.
+  if (device().type != DeviceType::cpu && !work.prepare)
+    runs = static_cast<int64_t>(std::clamp(2e-3 / std::max(once(), 1e-6), 1.0, 200.0));
   Times times;
   double total = 0;
   while (times.seconds.empty() || static_cast<int64_t>(times.seconds.size()) < repeats ||

@@ -31,7 +31,9 @@ struct Times {
   double median() const;
 };
 
-/// Runs `warmup` times untimed, then at least `repeats` times and `least_seconds` long.
+/// Runs `warmup` times untimed, then at least `repeats` times and `least_seconds` long, in the
+/// precision of bench/support/device.h and until the device is done. There, a time is the mean of a
+/// few runs in a row where nothing has to be prepared.
 /// @param clock  kernel_seconds, wall_seconds or processor_seconds
 Times measure(const Work& work, int64_t repeats, int64_t warmup, double least_seconds,
               double (*clock)());

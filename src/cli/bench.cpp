@@ -4,9 +4,11 @@
 
 #include "bench/models/model_work.h"
 #include "bench/support/case.h"
+#include "bench/support/device.h"
 #include "bench/support/peak.h"
 #include "cli/common.h"
 #include "cytograd/core/cpu.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/environment.h"
@@ -19,7 +21,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct ModelOptions : CommonOptions {
+struct DeviceOptions : CommonOptions {
+  std::string precision;  ///< empty: float32
+};
+
+struct ModelOptions : DeviceOptions {
   bench::ModelSetting setting;
   std::optional<int64_t> size, in_channels, classes;
   std::string mode = "infer";
@@ -27,7 +33,7 @@ struct ModelOptions : CommonOptions {
   bool layers = false;
 };
 
-struct OpsOptions : CommonOptions {
+struct OpsOptions : DeviceOptions {
   std::string filter;
   int64_t repeats = 5;
   bool list = false;
@@ -48,6 +54,27 @@ std::string padded(std::string text, size_t width) {
 std::string column(double value, int digits, size_t width) {
   const std::string text = format_fixed(value, digits);
   return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
+void choose_setting(const DeviceOptions& o) {
+  const Device device = device_of(o);
+  if (device.type == DeviceType::cpu && !o.precision.empty() && o.precision != "float32")
+    throw ConfigError("--precision " + o.precision + ": the CPU computes in float32");
+  bench::set_device(device, bench::parse_precision(o.precision.empty() ? "float32" : o.precision));
+}
+
+// What the figures belong to.
+std::string machine_text() {
+  if (bench::device().type != DeviceType::cpu) return describe(bench::device());
+  return cpu_name() + ", " + std::to_string(num_threads()) + " threads, " + isa_name();
+}
+
+Json machine_json(const DeviceOptions& o) {
+  Json json = {{"threads", num_threads()}, {"isa", isa_name()}, {"processor", cpu_name()}};
+  if (bench::device().type != DeviceType::cpu)
+    json.update({{"device", describe(bench::device())},
+                 {"precision", o.precision.empty() ? "float32" : o.precision}});
+  return json;
 }
 
 // Fills in what was given; the autoencoders take none of it.
@@ -100,15 +127,14 @@ void print_model_json(const ModelOptions& o, const bench::ModelResult& r, double
                {"peak_memory_mb", rounded(1e-6 * r.peak_bytes)},
                {"tensor_peak_mb", rounded(1e-6 * r.tensor_peak_bytes)},
                {"repeats", o.repeats},
-               {"warmup", o.warmup},
-               {"threads", num_threads()},
-               {"isa", isa_name()},
-               {"processor", cpu_name()}});
+               {"warmup", o.warmup}});
+  json.update(machine_json(o));
   if (o.layers) json["layers"] = layers_json(layers);
   console().out(json.dump() + "\n");
 }
 
 void run_model(ModelOptions& o) {
+  choose_setting(o);
   o.setting.train = o.mode == "train";
   apply_sizes(o);
   const bench::ModelSetting& s = o.setting;
@@ -122,8 +148,7 @@ void run_model(ModelOptions& o) {
   const std::string size = std::to_string(s.size);
   console().out("model       " + s.model + ", " + o.mode + ", batch " + std::to_string(s.batch) +
                 (bench::takes_sizes(s.model) ? ", " + size + " x " + size : "") + "\nmachine     " +
-                cpu_name() + ", " + std::to_string(num_threads()) + " threads, " + isa_name() +
-                "\nimages/s    " + format_fixed(rate, 2) + "\nmedian      " +
+                machine_text() + "\nimages/s    " + format_fixed(rate, 2) + "\nmedian      " +
                 format_fixed(1e3 * r.median_seconds, 2) + " ms of " + std::to_string(o.repeats) +
                 "\nbest        " + format_fixed(1e3 * r.best_seconds, 2) + " ms\nprocessor   " +
                 format_fixed(1e3 * r.processor_seconds, 2) + " ms on all threads\nmemory      " +
@@ -156,17 +181,21 @@ void list_ops(const OpsOptions& o, const std::vector<bench::Case>& cases) {
 }
 
 void run_ops(OpsOptions& o) {
+  choose_setting(o);
   const std::vector<bench::Case> cases = bench::find_cases(o.filter);
   if (cases.empty())
     throw ConfigError("--filter " + escape_control(o.filter) +
                       ": no operation has such a name; `cyto bench ops --list` prints them");
   if (o.list) return list_ops(o, cases);
-  double peak = bench::peak_gflops();
-  const double copy = bench::copy_gigabytes();
+  const bool host = bench::device().type == DeviceType::cpu;
+  double peak = host ? bench::peak_gflops() : 0;
+  const double copy = host ? bench::copy_gigabytes() : 0;
   if (!o.json)
-    console().out("# " + cpu_name() + ", " + std::to_string(num_threads()) + " threads, " +
-                  isa_name() + ": " + format_fixed(peak, 0) + " GFLOP/s multiply-adds, " +
-                  format_fixed(copy, 1) + " GB/s copying\n" + padded("operation", 40) +
+    console().out("# " + machine_text() +
+                  (host ? ": " + format_fixed(peak, 0) + " GFLOP/s multiply-adds, " +
+                              format_fixed(copy, 1) + " GB/s copying"
+                        : "") +
+                  "\n" + padded("operation", 40) +
                   "   best ms  median   GFLOP/s  of peak   GB/s\n");
   Json rows = Json::array();
   for (const bench::Case& c : cases) {
@@ -177,8 +206,10 @@ void run_ops(OpsOptions& o) {
     row["median_ms"] = rounded(1e3 * r.median_seconds);
     row["gflops"] = c.flops > 0 ? Json(rounded(r.gflops)) : Json();
     row["gigabytes_per_second"] = rounded(r.gigabytes);
-    row["share_of_peak"] = c.flops > 0 ? Json(rounded(r.share())) : Json();
-    row["peak_gflops"] = rounded(r.peak);
+    if (host) {
+      row["share_of_peak"] = c.flops > 0 ? Json(rounded(r.share())) : Json();
+      row["peak_gflops"] = rounded(r.peak);
+    }
     rows.push_back(std::move(row));
     if (o.json) continue;
     const std::string rates =
@@ -186,15 +217,12 @@ void run_ops(OpsOptions& o) {
     console().out(padded(c.name, 40) + column(1e3 * r.best_seconds, 3, 10) +
                   column(1e3 * r.median_seconds, 3, 9) + rates + column(r.gigabytes, 1, 7) + "\n");
   }
-  if (o.json)
-    console().out(Json{{"processor", cpu_name()},
-                       {"threads", num_threads()},
-                       {"isa", isa_name()},
-                       {"peak_gflops", rounded(peak)},
-                       {"copy_gigabytes_per_second", rounded(copy)},
-                       {"ops", rows}}
-                      .dump() +
-                  "\n");
+  if (!o.json) return;
+  Json json = machine_json(o);
+  if (host)
+    json.update({{"peak_gflops", rounded(peak)}, {"copy_gigabytes_per_second", rounded(copy)}});
+  json["ops"] = rows;
+  console().out(json.dump() + "\n");
 }
 
 // A subcommand; messages begin with `cyto bench NAME: `.
@@ -204,6 +232,14 @@ void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
     apply_common_options(name, *options);
     run(*options);
   });
+}
+
+void add_device_options(CLI::App& part, DeviceOptions& o) {
+  if (cuda_built())
+    part.add_option("--precision", o.precision,
+                    "Of products and convolutions on the device: float32, tf32 or bf16 (float32)")
+        ->check(CLI::IsMember({"float32", "tf32", "bf16"}));
+  add_common_options(part, o, with_device);
 }
 
 void add_bench_model(CLI::App& bench_command) {
@@ -234,7 +270,7 @@ void add_bench_model(CLI::App& bench_command) {
   number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
   part->add_flag("--layers", o->layers, "Also the time of every step of compiled inference");
   part->add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");
-  add_common_options(*part, *o, with_nothing);
+  add_device_options(*part, *o);
   run_part(*part, o, run_model);
 }
 
@@ -249,7 +285,7 @@ void add_bench_ops(CLI::App& bench_command) {
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   part->add_flag("--list", o->list, "Only name them");
-  add_common_options(*part, *o, with_nothing);
+  add_device_options(*part, *o);
   run_part(*part, o, run_ops);
 }
 
