@@ -1,9 +1,11 @@
 #include "cytograd/ops/conv2d.h"
 
 #include "cytograd/autograd/record.h"
+#include "cytograd/ops/elementwise.h"
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
 #include "kernels/conv2d.h"
+#include "ops/common.h"
 #include "ops/conv_arguments.h"
 
 namespace cytograd {
@@ -51,6 +53,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options) {
   constexpr const char* op = "conv2d";
   const Conv2dShape shape = checked_shape(x, weight, bias, options);
+  if (casts_to_bfloat16(x, weight)) {
+    const Tensor y = conv2d(x.to(Dtype::bfloat16), weight.to(Dtype::bfloat16), {}, options);
+    return bias.defined() ? add(y.to(Dtype::float32), bias) : y.to(Dtype::float32);
+  }
   const Tensor xc = x.contiguous(), wc = weight.contiguous();
   const Tensor bc = bias.defined() ? bias.contiguous() : Tensor{};
   Tensor y =

@@ -1,6 +1,7 @@
 #include "cytograd/ops/conv_transpose2d.h"
 
 #include "cytograd/autograd/record.h"
+#include "cytograd/ops/elementwise.h"
 #include "kernels/binary.h"
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
@@ -62,6 +63,11 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         const ConvTranspose2dOptions& options) {
   constexpr const char* op = "conv_transpose2d";
   const Conv2dShape shape = checked_shape(x, weight, bias, options);
+  if (casts_to_bfloat16(x, weight)) {
+    const Tensor y =
+        conv_transpose2d(x.to(Dtype::bfloat16), weight.to(Dtype::bfloat16), {}, options);
+    return bias.defined() ? add(y.to(Dtype::float32), bias) : y.to(Dtype::float32);
+  }
   const Tensor xc = x.contiguous(), wc = weight.contiguous();
   Tensor y = Tensor::empty({shape.n, shape.h, shape.w, shape.c_in}, x.dtype(), x.device());
   on_device(x, [&](auto ctx) { kernels::conv2d_backward_data(ctx, shape, xc, wc, y); });

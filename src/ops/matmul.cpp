@@ -36,14 +36,16 @@ void validate(const Tensor& a, const Tensor& b) {
   check_device("matmul", a, b, "the second operand");
   check<DtypeError>(a.dtype() == b.dtype(), "matmul", "both operands expect one dtype, got ",
                     a.dtype(), " and ", b.dtype());
-  check<DtypeError>(a.dtype() == Dtype::float32 || a.dtype() == Dtype::float64, "matmul",
-                    "expects float32 or float64, got ", a.dtype());
+  check_product_dtype("matmul", a);
 }
 
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   validate(a, b);
+  // Undoing a broadcast sums gradients, which bfloat16 is too short for.
+  if (casts_to_bfloat16(a, b) && batch_of(a.shape()) == batch_of(b.shape()))
+    return matmul(a.to(Dtype::bfloat16), b.to(Dtype::bfloat16)).to(Dtype::float32);
   if (b.ndim() == 2 && a.ndim() > 2 && a.is_contiguous() && a.numel() > 0) {
     // One matrix on the right: the axes in front of `a` are more rows.
     return reshape(matmul(reshape(a, {-1, a.size(-1)}), b),

@@ -188,6 +188,9 @@ void add_train_fields(std::vector<ConfigField>& f) {
       number("train.seed", "--seed", "Number that fixes every random choice", &C::seed, 0, 9e15));
   f.push_back(other("train.device", "--device",
                     cuda_built() ? "cpu, cuda, cuda:1 or auto" : "cpu or auto", &C::device));
+  f.push_back(choice("train.precision", "--precision",
+                     "Rounding in convolutions and products; all but float32 need a device",
+                     &C::precision, {"float32", "tf32", "bfloat16"}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/autocast.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
@@ -96,6 +97,10 @@ int64_t count_hits(const Tensor& logits, const Tensor& labels) {
 
 Trainer::Trainer(const TrainConfig& config, const Task& task)
     : config_(config), task_(task), device_(choose_device(config.device)) {
+  if (config_.precision != "float32" && device_.type == DeviceType::cpu)
+    throw ConfigError(Fault{"cfg", "", "", "train.precision " + config_.precision + " on the CPU",
+                            "float32", "pass --precision float32, or another --device"});
+  if (device_.type == DeviceType::cuda) set_tf32(config_.precision == "tf32");
   const auto classes = static_cast<int64_t>(task.dataset.classes.size());
   model_ = model_of(config, classes, true);
   model_->to(device_);
@@ -209,6 +214,7 @@ Trainer::Step Trainer::step(const Batch& loaded) {
   batch.labels = loaded.labels.to(device_);
   const RandomScope scope(static_cast<uint64_t>(config_.seed),
                           static_cast<uint64_t>(progress_.step));
+  const Autocast products(config_.precision == "bfloat16");
   model_->train();
   optimizer_->zero_grad();
   ModelOutput output;
