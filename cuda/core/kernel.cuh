@@ -123,8 +123,8 @@ template <class T>
 CYTOGRAD_VECTOR_ACCESS void st16(void* p, const T& value) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
 #if defined(__CUDACC__)
-  // As floats: sums that wgmma writes must not be seen as integers anywhere (the compiler would copy
-  // them between registers while the products are under way).
+  // As floats: sums that wgmma writes must not be seen as integers anywhere (the compiler would
+  // copy them between registers while the products are under way).
   if constexpr (std::is_same_v<T, float2>) {
     *static_cast<float2*>(p) = value;
     return;

@@ -21,9 +21,9 @@ struct RoiAlignOptions {
 /// @param rois     [M, 5]: batch index, x1, y1, x2, y2, in the dtype of the features
 /// @return [M, height, width, C]. Gradient: features only. float32, float64.
 /// Deterministic, the gradient too: on CUDA every cell gathers what the boxes send there.
-/// @throws ShapeError; DtypeError; StateError if the rois require a gradient; ValueError for height,
-/// width < 1, sampling_ratio < 0, a scale that is not positive, or a batch index that is not one of
-/// 0..N-1 (on CUDA, where looking at it would wait for the device, such a box gives NaN)
+/// @throws ShapeError; DtypeError; StateError if the rois require a gradient; ValueError for
+/// height, width < 1, sampling_ratio < 0, a scale that is not positive, or a batch index that is
+/// not one of 0..N-1 (on CUDA, where looking at it would wait for the device, such a box gives NaN)
 Tensor roi_align(const Tensor& features, const Tensor& rois, const RoiAlignOptions& options = {});
 
 }  // namespace cytograd
