@@ -99,8 +99,9 @@ TEST_CASE("guided embeddings: every method trains, and a stopped run ends with t
       {"distance", {"--adam-row-steps", "per_row", "--grow-init", "zero"}},
       {"guide-umap", {"--grow-factor", "2", "--add-loss", "triplet=0.1"}}};
   int i = 0;
-  for (const auto& [method, more] : methods) {
-    CAPTURE(method);
+  for (const auto& setting : methods) {
+    const auto& [method, more] = setting;
+    CAPTURE(setting.first);
     const std::string whole = "whole" + std::to_string(i), parts = "parts" + std::to_string(i++);
     const ProgramResult once = cyto(lab.guided(whole, method, more));
     REQUIRE_MESSAGE(once.exit == 0, once.err);

@@ -33,11 +33,11 @@ struct Edge {
 
 void check_edges(const Graph& g, const std::vector<Edge>& edges) {
   CHECK(g.edges() == static_cast<int64_t>(2 * edges.size()));
-  for (const auto& [i, j, weight] : edges) {
-    CAPTURE(i);
-    CAPTURE(j);
-    CHECK_FALSE(!(std::abs(g.at(i, j) - weight) <= 2e-6));
-    CHECK(g.at(i, j) == g.at(j, i));
+  for (const Edge& e : edges) {
+    CAPTURE(e.i);
+    CAPTURE(e.j);
+    CHECK_FALSE(!(std::abs(g.at(e.i, e.j) - e.weight) <= 2e-6));
+    CHECK(g.at(e.i, e.j) == g.at(e.j, e.i));
   }
 }
 
