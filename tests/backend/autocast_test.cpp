@@ -23,7 +23,7 @@ Tensor draw(const Shape& shape, const char* name) {
 TEST_CASE("autocast rounds products to bfloat16, keeps float32 outside, and passes gradients") {
   const Tensor a = draw({9, 20}, "a"), b = draw({20, 7}, "b"), dy = draw({9, 7}, "dy");
   const auto run = [&](Device device, bool cast) {
-    const Tensor x = a.to(device), w = b.to(device);
+    const Tensor x = a.to(device), w = b.detach().clone().to(device);
     w.set_requires_grad(true);
     const Autocast scope(cast);
     const Tensor y = matmul(x, w);
