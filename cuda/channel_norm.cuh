@@ -333,9 +333,10 @@ void launch_moments(CudaContext ctx, Device device, const char* op, int64_t oute
     Part* parts = reinterpret_cast<Part*>(partial.raw_data());
     launch(op, channel_moments<V, T>, c.grid(), c.block(), 0, ctx, c, x, parts);
     const Columns joined = pieces_of(c);
-    using Whole = FromFirstRow<T, Finish>;
-    launch(op, join_pieces<Part, JoinMoments, Whole>, joined.grid(), joined.block(), 0, ctx, joined,
-           parts, JoinMoments{}, Whole{c, x, finish});
+    // No alias: nvcc's stubs would name it outside this function.
+    launch(op, join_pieces<Part, JoinMoments, FromFirstRow<T, Finish>>, joined.grid(),
+           joined.block(), 0, ctx, joined, parts, JoinMoments{},
+           FromFirstRow<T, Finish>{c, x, finish});
   });
 }
 

@@ -15,6 +15,13 @@ namespace {
 
 Tensor whole(int64_t value) { return Tensor::from(std::vector<int64_t>{value}); }
 
+// Is there a sample with another one of its class, and one of another class?
+bool has_anchor(const Tensor& labels) {
+  std::vector<int64_t> y = labels.to_vector<int64_t>();
+  std::sort(y.begin(), y.end());
+  return !y.empty() && y.front() != y.back() && std::adjacent_find(y.begin(), y.end()) != y.end();
+}
+
 // The phases of one epoch: in the plane of the guide, or with the method's own loss.
 class GuidedMethod final : public Method {
  public:
@@ -53,7 +60,8 @@ class GuidedMethod final : public Method {
     if (!in_plane() || config_.method == "guide2d")
       for (const auto& [name, weight] : extra_) out.push_back(term(name, p, batch.labels, weight));
     if (config_.norm_weight > 0)
-      out.push_back({"norm", losses::norm_term(p, config_.norm_power), config_.norm_weight});
+      out.push_back(
+          LossTerm{"norm", losses::norm_term(p, config_.norm_power), config_.norm_weight});
     return out;
   }
 
@@ -176,7 +184,8 @@ class GuidedMethod final : public Method {
       triplets = losses::center_triplet_loss(p, labels, {anchor, config_.margin}, centers);
     }
     ++tried_;
-    used_ += triplets.count > 0;
+    // Mined triplets may all be satisfied; only labels that allow none are a fault.
+    used_ += triplets.count > 0 || (name == "triplet" && has_anchor(labels));
     return {name, triplets.value, weight};
   }
 
@@ -197,7 +206,7 @@ class GuidedMethod final : public Method {
   std::vector<bool> present_;
   std::vector<Weighted> extra_;
   int64_t epoch_ = 0, n_ = 2;
-  int64_t tried_ = 0, used_ = 0;  // batches of this epoch that were mined, and gave triplets
+  int64_t tried_ = 0, used_ = 0;  // batches of this epoch that were mined, and have valid anchors
 };
 
 }  // namespace
