@@ -206,10 +206,14 @@ class Receiver {
                         const std::string& labels) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGINT, SIGTERM})
     std::signal(signal, SIG_DFL);
-  const rlimit time{most_seconds, most_seconds}, none{0, 0}, memory{most_bytes, most_bytes};
+  const rlimit time{most_seconds, most_seconds}, none{0, 0};
   setrlimit(RLIMIT_CPU, &time);
   setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // their shadow memory counts as data
+  const rlimit memory{most_bytes, most_bytes};
   setrlimit(RLIMIT_DATA, &memory);
+#endif
   Sender out(to);
   try {
     const CellTable table = read_here(path, matrix, labels);
