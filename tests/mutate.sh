@@ -9,8 +9,9 @@ trap 'rm -rf "$scratch"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$scratch"
 cd "$scratch"
 cmake --preset release -DCYTOGRAD_PCH=OFF ${CMAKE_ARGS:-} >/dev/null
-cmake --build --preset release --target test_ops test_autograd test_core test_nn -j "$(nproc)" >/dev/null
-for program in test_ops test_autograd test_core test_nn; do
+mapfile -t programs < <(grep -E "${1:-.}" tests/mutations.txt | grep -v '^#' | cut -s -d'|' -f4 | sort -u)
+cmake --build --preset release --target "${programs[@]}" -j "$(nproc)" >/dev/null
+for program in "${programs[@]}"; do
   build/release/tests/$program >/dev/null || { echo "$program fails without any fault"; exit 1; }
 done
 

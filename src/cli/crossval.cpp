@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -6,10 +7,13 @@
 #include "cli/train_options.h"
 #include "cli/training.h"
 #include "cytograd/core/parallel.h"
+#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "cytograd/report/grid_table.h"
 #include "cytograd/train/aggregate.h"
 #include "cytograd/train/grid_file.h"
+#include "cytograd/train/method.h"
 #include "cytograd/train/stop.h"
 
 namespace cytograd::cli {
@@ -17,37 +21,54 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct CrossvalOptions : TrainOptions {
+  bool lean = false;  // of finished runs only the best checkpoint stays
+};
+
 struct Job {
   std::string cell, folder;
   TrainConfig config;
 };
 
 struct Plan {
-  std::vector<std::string> cells;
+  GridPlan cells;
   std::vector<Job> jobs;  // all folds of a cell, then the next cell
-  int64_t folds = 0;
 };
+
+// How many folds a file of splits holds.
+int64_t folds_of(const std::string& splits) {
+  const CsvTable table = read_csv(splits);
+  const size_t column = table.column("fold");
+  int64_t out = 0;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const auto fold = parse_int(table.at(row, column));
+    if (!fold || *fold < 0 || *fold > 1000)
+      table.fail(row, "fold " + std::string(table.at(row, column)), "0, 1, 2, ...");
+    out = std::max(out, *fold + 1);
+  }
+  return out;
+}
 
 Plan make_plan(const TrainOptions& options) {
   ResolvedConfig base;
   if (!options.config.empty()) apply_config_file(base, options.config, "cells");
   apply_config_variables(base);
   apply_given_options(base, options);
-  if (!base.sources.contains("split.folds"))
+  const std::string splits = base.config.splits;
+  if (splits.empty() && !base.sources.contains("split.folds"))
     set_config(base, config_field("split.folds"), "5", "crossval");
   const std::vector<GridCell> cells =
       options.config.empty() ? std::vector<GridCell>{{"run", {}}} : read_grid_cells(options.config);
   Plan out;
-  out.folds = base.config.folds;
-  if (out.folds < 2)
-    throw ConfigError(Fault{"cfg", "", "", "split.folds is " + std::to_string(out.folds),
+  const int64_t folds = out.cells.folds = splits.empty() ? base.config.folds : folds_of(splits);
+  if (folds < 2)
+    throw ConfigError(Fault{"cfg", "", "", "split.folds is " + std::to_string(folds),
                             "two folds or more", "`cyto train` runs one"});
   // The protocol of guided embeddings, so that networks with a head are compared on equal terms.
   if (!base.sources.contains("method.posthoc"))
     set_config(base, config_field("method.posthoc"), "true", "crossval");
   for (const GridCell& cell : cells) {
-    out.cells.push_back(cell.name);
-    for (int64_t fold = 0; fold < out.folds; ++fold) {
+    for (int64_t fold = 0; fold < folds; ++fold) {
       ResolvedConfig resolved = base;
       set_config(resolved, config_field("split.fold"), std::to_string(fold), "crossval");
       Job job;
@@ -56,6 +77,8 @@ Plan make_plan(const TrainOptions& options) {
       job.folder = options.output + "/" + cell.name + "/fold-" + std::to_string(fold);
       out.jobs.push_back(std::move(job));
     }
+    const TrainConfig& c = out.jobs.back().config;
+    out.cells.cells.push_back({cell.name, c.method, grows(c), c.embedding});
   }
   return out;
 }
@@ -127,7 +150,7 @@ std::vector<CellSummary> collect(const Plan& plan) {
   std::vector<RunResult> results;
   for (const Job& job : plan.jobs)
     if (is_done(job)) results.push_back(read_run_result(job.folder + "/results.json", job.cell));
-  return summarise_cells(results, plan.folds);
+  return summarise_cells(results, plan.cells.folds);
 }
 
 void list_jobs(const Plan& plan) {
@@ -137,35 +160,35 @@ void list_jobs(const Plan& plan) {
 
 // Every process walks over all jobs, each from a place of its own, and takes those that nobody has:
 // the lock of a run folder is the queue. What a killed process held is free again.
-void run_jobs(const Plan& plan, const Processes& processes) {
+void run_jobs(const Plan& plan, const Processes& processes, bool lean) {
   SharedData data;
   const size_t n = plan.jobs.size();
   const size_t start =
       n * static_cast<size_t>(processes.rank()) / static_cast<size_t>(processes.count());
-  std::optional<Fault> failure;
+  std::exception_ptr failure;
   for (size_t i = 0; i < n; ++i) {
     const Job& job = plan.jobs[(start + i) % n];
     if (is_done(job)) continue;
     console().note(job.folder);
     try {
-      if (!run_job(job, data)) console().note(job.folder + " is being trained by another process");
+      if (!run_job(job, data))
+        console().note(job.folder + " is being trained by another process");
+      else if (lean)
+        CheckpointStore(job.folder).keep_best();
     } catch (const StopRequested&) {
       throw;
     } catch (const ConfigError&) {
       throw;
     } catch (const Error& e) {
       // The other jobs do not depend on this one.
-      console().warn(job.folder + ": " + e.what());
-      if (!failure) failure = e.fault();
+      console().warn(job.folder + ": " + e.what() + "; the other jobs go on");
+      if (!failure) failure = std::current_exception();
     }
   }
-  if (failure) {
-    failure->hint = "the other jobs went on; correct this and start again";
-    throw DataError(*failure);
-  }
+  if (failure) std::rethrow_exception(failure);
 }
 
-void run(TrainOptions& options) {
+void run(CrossvalOptions& options) {
   if (options.output.empty()) throw ConfigError("--output expects the folder of the results [cli]");
   const Processes processes;
   if (processes.count_here() > 1 && options.threads == 0)
@@ -173,10 +196,11 @@ void run(TrainOptions& options) {
   const Plan plan = make_plan(options);
   if (options.dry_run) return processes.rank() == 0 ? list_jobs(plan) : void();
   fs::create_directories(options.output);
+  write_plan(options.output + "/plan.json", plan.cells);
   catch_stop_signals();
   std::exception_ptr failure;
   try {
-    run_jobs(plan, processes);
+    run_jobs(plan, processes, options.lean);
   } catch (...) {
     // The others are met even so: a signal reaches all of them, and a fault is one's own.
     failure = std::current_exception();
@@ -187,13 +211,13 @@ void run(TrainOptions& options) {
     write_tables(options.output, cells);
     console().out(options.json ? summary_json(cells) : summary_table(cells));
     say_next({options.output + "/table.csv", options.output + "/table.json"},
-             "cyto eval --run " + shell_word(plan.jobs.front().folder));
+             "cyto report --run " + shell_word(options.output));
   }
   if (failure) std::rethrow_exception(failure);
 }
 
 void add_crossval_command(CLI::App& app) {
-  auto options = std::make_shared<TrainOptions>();
+  auto options = std::make_shared<CrossvalOptions>();
   CLI::App* command = add_command(
       app, "crossval", "Train and test on every fold, for one setting or a grid of them",
       "cyto crossval --data photos/ --folds 5 -o cv/                    five runs and their mean\n"
@@ -201,6 +225,7 @@ void add_crossval_command(CLI::App& app) {
       "cyto crossval --config grid.toml -o cv/ --dry-run                which runs, which are "
       "done\n"
       "mpirun -n 4 cyto crossval --config grid.toml -o cv/              four at a time\n");
+  command->add_flag("--lean", options->lean, "Keep only the best checkpoint of finished runs");
   add_train_options(*command, *options);
   add_common_options(*command, *options, with_output | with_config | with_dry_run);
   run_command(*command, options, run);

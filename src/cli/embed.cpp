@@ -43,6 +43,7 @@ AnnData cells_of(const TrainedModel& trained, const Dataset& dataset, const Pred
   if (!p.agreement.empty()) {
     out.obs.columns.emplace_back("cyto_agreement", p.agreement);
     out.obs.columns.emplace_back("cyto_anchor_distance", p.anchor_distance);
+    out.obs.columns.emplace_back("cyto_anchor_confidence", p.anchor_confidence);
     out.obs.columns.emplace_back("cyto_maturity", p.maturity);
   }
   out.uns["cyto_model"] = trained.config.model;

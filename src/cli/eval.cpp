@@ -1,4 +1,6 @@
-#include "cli/session.h"
+#include <filesystem>
+
+#include "cli/embedding.h"
 #include "cytograd/io/file.h"
 
 namespace cytograd::cli {
@@ -7,6 +9,7 @@ namespace {
 struct Options : CommonOptions {
   std::string run, checkpoint = "best";
   DataChoice data;
+  bool embedding = false;
 };
 
 void add_run_options(CLI::App& command, Options& o) {
@@ -29,14 +32,29 @@ void run_eval(Options& o) {
                      : "cyto predict --run " + shell_word(o.run) + " IMAGE");
 }
 
+// What cyto crossval wrote.
+void run_grid_report(Options& o) {
+  while (o.run.size() > 1 && o.run.back() == '/') o.run.pop_back();
+  const std::vector<std::string> written = write_grid_report(o.run, device_of(o));
+  if (o.json) console().out("{\"report\":" + json_text(written.front()) + "}\n");
+  say_next(written, "open " + written.front() + " in a browser");
+}
+
 void run_report(Options& o) {
+  std::error_code error;
+  if (std::filesystem::exists(o.run + "/plan.json", error)) return run_grid_report(o);
   const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
   const std::string page = write_run_report(o.run, trained, data.task, evaluation);
+  std::vector<std::string> written = {page, o.run + "/report/predictions.csv",
+                                      o.run + "/report/classes.csv"};
+  if (trained.readout || o.embedding)
+    for (const std::string& path :
+         write_embedding_pages(o.run, trained, data.task, data.same ? "" : "all"))
+      written.push_back(path);
   if (o.json) console().out("{\"report\":" + json_text(page) + "}\n");
-  say_next({page, o.run + "/report/predictions.csv", o.run + "/report/classes.csv"},
-           "open " + page + " in a browser");
+  say_next(written, "open " + page + " in a browser");
 }
 
 void add_eval_command(CLI::App& app) {
@@ -53,9 +71,14 @@ void add_eval_command(CLI::App& app) {
 
 void add_report_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, "report", "Write a run's report page again",
-                                  "cyto report --run runs/a   writes runs/a/report/index.html\n");
+  CLI::App* command = add_command(
+      app, "report", "Write the report of a run or of a cross-validation",
+      "cyto report --run runs/a                 runs/a/report/index.html\n"
+      "cyto report --run runs/a --embedding     and its cells in the plane, interactive\n"
+      "cyto report --run cv/                    table, figures and pages of a grid\n");
   add_run_options(*command, *options);
+  command->add_flag("--embedding", options->embedding,
+                    "Also embedding.svg and embedding.html; guided runs always have them");
   add_data_choice(*command, options->data);
   add_common_options(*command, *options, with_device);
   run_command(*command, options, run_report);

@@ -90,6 +90,7 @@ std::string as_json(const TrainedModel& trained, const Dataset& dataset, const P
     if (!p.agreement.empty())
       out += ",\"agreement\":" + format_double(p.agreement[i]) +
              ",\"anchor_distance\":" + number_or(p.anchor_distance[i], "null") +
+             ",\"anchor_confidence\":" + format_double(p.anchor_confidence[i]) +
              ",\"maturity\":" + number_or(p.maturity[i], "null");
     out += ",\"probabilities\":{";
     for (int64_t c = 0; c < p.classes; ++c)
@@ -103,7 +104,8 @@ std::string as_json(const TrainedModel& trained, const Dataset& dataset, const P
 std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Predictions& p) {
   std::vector<std::string> names = {"file", "class", "probability"};
   for (const std::string& c : trained.classes) names.push_back("p_" + c);
-  if (trained.readout) names.insert(names.end(), {"agreement", "anchor_distance", "maturity"});
+  if (trained.readout)
+    names.insert(names.end(), {"agreement", "anchor_distance", "anchor_confidence", "maturity"});
   names.push_back("error");
   std::string out = csv_row(names);
   for_each_file(dataset, p, [&](const std::string& path, size_t i, const Fault* fault) {
@@ -117,8 +119,9 @@ std::string as_csv(const TrainedModel& trained, const Dataset& dataset, const Pr
       for (int64_t c = 0; c < p.classes; ++c)
         row[3 + static_cast<size_t>(c)] = format_double(p.probability(i, c));
       if (trained.readout) {
-        row[row.size() - 4] = format_double(p.agreement[i]);
-        row[row.size() - 3] = number_or(p.anchor_distance[i], "n/a");
+        row[row.size() - 5] = format_double(p.agreement[i]);
+        row[row.size() - 4] = number_or(p.anchor_distance[i], "n/a");
+        row[row.size() - 3] = format_double(p.anchor_confidence[i]);
         row[row.size() - 2] = number_or(p.maturity[i], "n/a");
       }
     }

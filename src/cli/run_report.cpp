@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cli/session.h"
+#include "cli/embedding.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
@@ -113,6 +113,10 @@ std::string write_run_report(const std::string& run, const TrainedModel& trained
   report.scores = e.scores;
   report.confusion = e.confusion;
   add_pictures(report, trained, task.dataset, e.predictions);
+  EmbeddedCells cells;
+  add_cells(cells, e, task.dataset);
+  if (cells.size() > 0) report.reliability = reliability_panels(trained, cells);
+  report.role = e.role + " part";
   report.data = data_table(task);
   report.environment = read_file(run + "/environment.json");
   report.config = read_file(run + "/config.toml");

@@ -38,7 +38,7 @@ Evaluation evaluate(const TrainedModel& trained, const Dataset& dataset,
   out.scores = scores_of(out.confusion);
   out.ece = calibration_error(confidence, correct);
   // Votes of neighbours may be 0, so only a head has a log loss.
-  if (!p.indices.empty() && trained.model->has_classifier())
+  if (!p.indices.empty() && trained.by_head)
     out.loss = loss / static_cast<double>(p.indices.size());
   return out;
 }

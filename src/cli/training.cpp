@@ -130,18 +130,23 @@ double macro_of(const TrainConfig& config, const Scores& scores) {
   return config.macro_over == "all" ? f1_macro_over_all(scores) : scores.f1_macro.value_or(0);
 }
 
-// report/embeddings.csv: sample, role, class, predicted, e0...; of the components in use.
+// report/embeddings.csv: of the components in use.
 void write_embeddings(const RunFolder& folder, const TrainedModel& trained, const Task& task,
                       const std::vector<Evaluation>& parts) {
-  std::vector<std::string> row = {"sample", "role", "class", "predicted"};
+  std::vector<std::string> row = {
+      "sample", "role", "class", "predicted", "confidence", "agreement", "anchor_confidence"};
   for (int64_t k = 0; k < trained.width(); ++k) row.push_back("e" + std::to_string(k));
   CsvWriter out(folder.file("report/embeddings.csv"), row);
   for (const Evaluation& part : parts)
     for (size_t i = 0; i < part.predictions.indices.size(); ++i) {
       const Predictions& p = part.predictions;
-      row = {escape_control(task.dataset.samples[static_cast<size_t>(p.indices[i])].id), part.role,
+      row = {escape_control(task.dataset.samples[static_cast<size_t>(p.indices[i])].id),
+             part.role,
              trained.classes[static_cast<size_t>(p.labels[i])],
-             trained.classes[static_cast<size_t>(p.predicted[i])]};
+             trained.classes[static_cast<size_t>(p.predicted[i])],
+             format_double(p.confidence(i)),
+             format_double(p.agreement[i]),
+             format_double(p.anchor_confidence[i])};
       for (int64_t k = 0; k < p.width; ++k)
         row.push_back(
             format_float(p.embeddings[i * static_cast<size_t>(p.width) + static_cast<size_t>(k)]));
@@ -178,7 +183,8 @@ void write_results(const RunFolder& folder, const TrainedModel& trained, const T
                                              stream_key(static_cast<uint64_t>(c.seed), "readout"));
       const Evaluation e = evaluate_by(*classifier, last);
       out += (first ? "" : ",") + json_text(kind) + ":" + quoted_spec(best) +
-             ",\"f1_macro\":" + format_double(macro_of(c, e.scores)) + "}";
+             ",\"f1_macro\":" + format_double(macro_of(c, e.scores)) +
+             ",\"f1_micro\":" + format_double(e.scores.f1_micro.value_or(0)) + "}";
       first = false;
     }
     out += "},\"chosen\":" + json_text(trained.readout->classifier->spec().text());
@@ -201,7 +207,7 @@ void say_guide(const Task& task, const TrainConfig& config) {
 void finish(const RunFolder& folder, const Task& task, Device device) {
   TrainedModel trained = load_trained(folder.path(), "best", device);
   std::optional<FittedReadout> fitted;
-  if (trained.config.posthoc || !has_head(trained.config)) {
+  if (trained.config.posthoc || !trained.by_head) {
     console().note("choosing a classifier of the embeddings");
     fitted = fit_readout(trained, task, counting("embeddings"));
     write_readout(folder.path(), fitted->readout);

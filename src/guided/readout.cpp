@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cytograd/core/error.h"
+#include "cytograd/guided/confidence.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/guide_update.h"
@@ -77,14 +78,15 @@ ReadoutScores Readout::judge(const std::vector<float>& embeddings,
   const std::vector<double> votes =
       neighbour_votes(near, reference.labels, reference.classes, agreement_neighbours, false);
   const std::vector<double> points = anchors.to_vector<double>();
+  const std::vector<double> distances = anchor_distances(embeddings, anchors);
+  out.anchor_confidence = distance_confidence(distances, reference.classes, predicted, temperature);
   for (size_t i = 0; i < predicted.size(); ++i) {
     const auto c = static_cast<size_t>(predicted[i]);
     out.agreement.push_back(votes[i * static_cast<size_t>(reference.classes) + c]);
     const std::vector<double> p(embeddings.begin() + static_cast<std::ptrdiff_t>(i * width),
                                 embeddings.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
-    double distance = 0;
-    for (size_t k = 0; k < width; ++k) distance += std::abs(p[k] - points[c * width + k]);
-    out.anchor_distance.push_back(distance);
+    const double distance = distances[i * static_cast<size_t>(reference.classes) + c];
+    out.anchor_distance.push_back(std::isfinite(distance) ? distance : unknown);
     out.maturity.push_back(maturity_of(p.data(), reference.width, predicted[i], points, rows));
   }
   return out;
@@ -111,6 +113,7 @@ void write_readout(const std::string& run, const Readout& readout) {
   guide.classes = readout.rows;
   write_safetensors(reference_path(run), tensors,
                     {{"cytograd.epoch", std::to_string(readout.epoch)},
+                     {"cytograd.temperature", format_double(readout.temperature)},
                      {"cytograd.guide", readout.rows.empty() ? "" : guide_json(guide)}});
   write_classifier(classifier_path(run), *readout.classifier);
 }
@@ -129,6 +132,10 @@ std::shared_ptr<const Readout> load_readout(const std::string& run, int64_t epoc
   if (text == file.metadata.end()) throw bad("no epoch");
   out->epoch = parse_int(text->second).value_or(-1);
   if (out->epoch != epoch) return nullptr;
+  // Runs of earlier builds lack it.
+  if (const auto t = file.metadata.find("cytograd.temperature"); t != file.metadata.end())
+    out->temperature = parse_double(t->second).value_or(0);
+  if (!(out->temperature > 0)) throw bad("no temperature above 0");
   for (const char* name : {"embeddings", "labels", "anchors"})
     if (!file.tensors.contains(name)) throw bad(std::string("no tensor ") + name);
   const Tensor &values = file.tensors.at("embeddings"), &anchors = file.tensors.at("anchors");

@@ -4,6 +4,7 @@
 
 #include "cytograd/io/text.h"
 #include "cytograd/train/report.h"
+#include "report/svg.h"
 
 namespace cytograd {
 namespace {
@@ -25,20 +26,7 @@ Range range_of(const std::vector<std::pair<std::string, std::vector<double>>>& s
   return r;
 }
 
-// 1, 2 or 5 times a power of ten, so that about four steps cover the span.
-double tick_step(double span) {
-  const double raw = span / 4, power = std::pow(10.0, std::floor(std::log10(raw)));
-  for (const double m : {1.0, 2.0, 5.0})
-    if (raw <= m * power * 1.0001) return m * power;
-  return 10 * power;
-}
-
 std::string number(double v) { return format_fixed(v, 1); }
-std::string label(double v, double step) {
-  return format_fixed(
-      v, step >= 1 ? 0 : std::min(6, static_cast<int>(std::ceil(-std::log10(step) - 1e-9))));
-}
-
 }  // namespace
 
 std::string line_chart_svg(const std::string& title,
@@ -56,11 +44,11 @@ std::string line_chart_svg(const std::string& title,
   std::string out = "<figure><figcaption>" + html_text(title) +
                     "</figcaption><svg viewBox=\"0 0 460 258\" role=\"img\" aria-label=\"" +
                     html_text(title) + "\">";
-  const double step = tick_step(r.high - r.low);
+  const double step = svg::tick_step(r.high - r.low);
   for (double v = std::ceil(r.low / step - 1e-9) * step; v <= r.high + 1e-9 * step; v += step) {
     out += "<line class=\"grid\" x1=\"48\" x2=\"448\" y1=\"" + number(y(v)) + "\" y2=\"" +
            number(y(v)) + "\"/><text x=\"42\" y=\"" + number(y(v) + 4) + "\" text-anchor=\"end\">" +
-           label(v + 0.0, step) + "</text>";
+           svg::tick_text(v, step) + "</text>";
   }
   for (const size_t i : {size_t{0}, count - 1})
     out += "<text x=\"" + number(x(i)) + "\" y=\"232\" text-anchor=\"" +

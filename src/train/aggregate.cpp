@@ -69,8 +69,12 @@ RunResult read_run_result(const std::string& path, const std::string& cell) {
     for (const auto& [name, score] : scores.at("per_class").items())
       if (!score.at("f1").is_null()) out.per_class[name] = score.at("f1").get<double>();
     if (in.contains("posthoc"))
-      for (const auto& [kind, value] : in.at("posthoc").items())
+      for (const auto& [kind, value] : in.at("posthoc").items()) {
         out.posthoc[kind] = value.at("f1_macro").get<double>();
+        // Runs of earlier builds lack it.
+        if (value.contains("f1_micro"))
+          out.posthoc_accuracy[kind] = value.at("f1_micro").get<double>();
+      }
   } catch (const nlohmann::json::exception&) {
     throw DataError(Fault{"run.checkpoint", path, "", "results that cannot be read",
                           "results.json of cyto train", "remove the run folder and go on"});
@@ -113,6 +117,7 @@ std::vector<CellSummary> summarise_cells(const std::vector<RunResult>& runs, int
     cell.best_epoch =
         over(cell.runs, [](const RunResult& r) { return static_cast<double>(r.best_epoch); });
     cell.posthoc = over_names(cell.runs, &RunResult::posthoc);
+    cell.posthoc_accuracy = over_names(cell.runs, &RunResult::posthoc_accuracy);
     cell.per_class = over_names(cell.runs, &RunResult::per_class);
   }
   return out;
@@ -172,6 +177,7 @@ std::string summary_json(const std::vector<CellSummary>& cells) {
                    {"accuracy", json_of(c.accuracy)},
                    {"best_epoch", json_of(c.best_epoch)},
                    {"posthoc", json_of(c.posthoc)},
+                   {"posthoc_accuracy", json_of(c.posthoc_accuracy)},
                    {"per_class_f1", json_of(c.per_class)},
                    {"folds", folds}});
   }

@@ -168,7 +168,8 @@ void check_config(const TrainConfig& c) {
                            const std::string& hint) {
     throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
   };
-  if (c.fold >= c.folds)
+  // A file of splits says how many folds there are.
+  if (c.splits.empty() && c.fold >= c.folds)
     conflict(
         "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
         "a fold below split.folds", "folds are counted from 0");

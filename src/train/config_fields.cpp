@@ -125,6 +125,11 @@ void add_guided_fields(std::vector<ConfigField>& f) {
                      &C::ema_keep, 0, 1));
   f.push_back(choice("method.guide_update", "--guide-update", "Where guide-umap moves its guide",
                      &C::guide_update, guide_update_names()));
+  f.push_back(number("method.umap_epochs", "--umap-epochs",
+                     "Epochs of the map in an update; 0: 500, or 200 from 10,000 cells on",
+                     &C::umap_epochs, 0, 1e6));
+  f.push_back(
+      number("method.umap_lr", "--umap-lr", "Learning rate of that map", &C::umap_lr, 1e-6, 1e3));
   f.push_back(choice("method.val_classifier", "--val-classifier",
                      "What scores the validation part after an epoch", &C::val_classifier,
                      {"auto", "head", "knn", "grid"}));

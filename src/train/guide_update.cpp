@@ -18,12 +18,12 @@ struct UpdateRow {
 // The inverse image of a class's point in an embedding that keeps classes apart is near its mean;
 // this is that limit.
 GuideUpdate class_mean(const TrainConfig&) {
-  return [](const GuideUpdateInput& in) { return class_means(in.rows); };
+  return [](const GuideUpdateInput& in) { return GuideStep{class_means(in.rows)}; };
 }
 
 // A supervised map of the embeddings that starts from the guide, and back from its points: from
 // where the guide has a class, or from where the map has put it.
-Tensor umap_points(const GuideUpdateInput& in, bool from_map) {
+GuideStep umap_points(const GuideUpdateInput& in, bool from_map) {
   const LabelledRows& rows = in.rows;
   const auto classes = static_cast<size_t>(rows.classes);
   std::vector<int64_t> counts(classes), present;
@@ -44,18 +44,24 @@ Tensor umap_points(const GuideUpdateInput& in, bool from_map) {
   }
   UmapOptions options;
   options.seed = in.seed;
+  options.epochs = in.config.umap_epochs;
+  options.learning_rate = in.config.umap_lr;
   Umap umap(options);
   const Tensor map = umap.fit(Tensor::from(rows.values, {rows.size(), rows.width}),
                               Tensor::from(rows.labels), Tensor::from(start, {rows.size(), 2}));
-  if (from_map) {
-    const std::vector<double> at = map.to_vector<double>();
-    std::fill(points.begin(), points.end(), Point2{});
-    for (size_t i = 0; i < rows.labels.size(); ++i)
-      for (size_t k = 0; k < 2; ++k) {
-        const auto c = static_cast<size_t>(rows.labels[i]);
-        points[place[c]][k] += at[2 * i + k] / static_cast<double>(counts[c]);
-      }
-  }
+  const std::vector<double> at = map.to_vector<double>();
+  std::vector<Point2> centers(points.size());
+  for (size_t i = 0; i < rows.labels.size(); ++i)
+    for (size_t k = 0; k < 2; ++k) {
+      const auto c = static_cast<size_t>(rows.labels[i]);
+      centers[place[c]][k] += at[2 * i + k] / static_cast<double>(counts[c]);
+    }
+  GuideStep out;
+  out.drift = 0;
+  for (size_t i = 0; i < points.size(); ++i)
+    out.drift += std::hypot(centers[i][0] - points[i][0], centers[i][1] - points[i][1]) /
+                 static_cast<double>(points.size());
+  if (from_map) points = centers;
   std::vector<float> queries;
   for (const Point2& p : points)
     queries.insert(queries.end(), {static_cast<float>(p[0]), static_cast<float>(p[1])});
@@ -63,12 +69,13 @@ Tensor umap_points(const GuideUpdateInput& in, bool from_map) {
   const std::vector<double> back =
       umap.inverse_transform(Tensor::from(queries, {n, 2})).to_vector<double>();
   // Classes without samples keep what they have; the trainer does not look at their rows.
-  std::vector<double> out(classes * static_cast<size_t>(rows.width));
+  std::vector<double> u(classes * static_cast<size_t>(rows.width));
   const auto width = static_cast<std::ptrdiff_t>(rows.width);
   for (size_t i = 0; i < present.size(); ++i)
     std::copy_n(back.begin() + static_cast<std::ptrdiff_t>(i) * width, width,
-                out.begin() + present[i] * width);
-  return Tensor::from(out, {rows.classes, rows.width});
+                u.begin() + present[i] * width);
+  out.u = Tensor::from(u, {rows.classes, rows.width});
+  return out;
 }
 
 GuideUpdate umap_guide(const TrainConfig&) {
@@ -111,6 +118,23 @@ Tensor class_means(const LabelledRows& rows) {
       sums[c * width + k] = counts[c] > 0 ? sums[c * width + k] / counts[c]
                                           : std::numeric_limits<double>::quiet_NaN();
   return Tensor::from(sums, {rows.classes, rows.width});
+}
+
+double mean_distance(const Tensor& a, const Tensor& b, const std::vector<bool>& present) {
+  check<ShapeError>(
+      a.shape() == b.shape() && a.ndim() == 2 && a.size(0) == static_cast<int64_t>(present.size()),
+      "mean_distance", "expects two [C, n], got ", a.shape(), " and ", b.shape());
+  const std::vector<double> from = a.to_vector<double>(), to = b.to_vector<double>();
+  const auto n = static_cast<size_t>(a.size(1));
+  double sum = 0, count = 0;
+  for (size_t c = 0; c < present.size(); ++c) {
+    if (!present[c]) continue;
+    double square = 0;
+    for (size_t k = c * n; k < (c + 1) * n; ++k) square += (from[k] - to[k]) * (from[k] - to[k]);
+    sum += std::sqrt(square);
+    ++count;
+  }
+  return count > 0 ? sum / count : 0;
 }
 
 Tensor low_pass(const Tensor& e, const Tensor& u, double keep, const std::vector<bool>& present) {

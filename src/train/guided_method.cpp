@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cytograd/core/error.h"
 #include "cytograd/core/random.h"
@@ -32,14 +33,19 @@ class GuidedMethod final : public Method {
       const MatchedGuide matched = match_guide(find_guide(config_.guide), context.class_names);
       points_ = matched.points();
       guide_ = matched.tensor(Dtype::float64);
-      // A map between the plane and the embedding needs both axes.
-      if (config_.method == "guide-umap") unit_box(points_);
     }
-    if (config_.method == "guide-umap") update_ = guide_update_of(config_);
     for (const auto& domains : context.counts) {
       int64_t n = 0;
       for (const int64_t count : domains) n += count;
       present_.push_back(n > 0);
+    }
+    if (config_.method == "guide-umap") {
+      update_ = guide_update_of(config_);
+      // A map between the plane and the embedding needs both axes.
+      std::vector<Point2> present;
+      for (size_t c = 0; c < present_.size(); ++c)
+        if (present_[c]) present.push_back(points_[c]);
+      unit_box(present);
     }
     for (const std::string& text : config_.add_loss) extra_.push_back(parse_term(text));
     e_ = guide_;
@@ -47,6 +53,7 @@ class GuidedMethod final : public Method {
 
   void begin_epoch(int64_t epoch) override {
     if (epoch != epoch_) tried_ = used_ = 0;
+    drift_ = error_ = step_ = unknown;
     epoch_ = epoch;
     n_ = grows(config_) ? growth_.active(epoch) : growth_.longest;
     if (config_.method == "guide-umap") e_ = padded(e_, epoch < guide_epochs ? 2 : n_);
@@ -87,11 +94,19 @@ class GuidedMethod final : public Method {
                        "; increase --batch or draw classes more evenly with --order balanced");
     if (config_.center_source == "epoch" && rows.size() > 0) centers_ = class_means(rows);
     if (!update_ || in_plane()) return;
-    const Tensor u = update_({config_, rows, points_, e_,
-                              stream_key(static_cast<uint64_t>(config_.seed), "guide update",
-                                         static_cast<uint64_t>(epoch_)),
-                              epoch_});
-    e_ = low_pass(e_, u, config_.ema_keep, present_);
+    const GuideStep step = update_({config_, rows, points_, e_,
+                                    stream_key(static_cast<uint64_t>(config_.seed), "guide update",
+                                               static_cast<uint64_t>(epoch_)),
+                                    epoch_});
+    const Tensor moved = low_pass(e_, step.u, config_.ema_keep, present_);
+    drift_ = step.drift;
+    error_ = mean_distance(step.u, class_means(rows), present_);
+    step_ = mean_distance(moved, e_, present_);
+    e_ = moved;
+  }
+  std::vector<std::pair<std::string, double>> monitors() const override {
+    if (!update_) return {};
+    return {{"guide_drift", drift_}, {"guide_error", error_}, {"guide_step", step_}};
   }
 
   TensorMap state() const override {
@@ -205,6 +220,9 @@ class GuidedMethod final : public Method {
   GuideUpdate update_;
   std::vector<bool> present_;
   std::vector<Weighted> extra_;
+  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  // Of this epoch's update: drift of the map, distance of u to the class means, of e to e before.
+  double drift_ = unknown, error_ = unknown, step_ = unknown;
   int64_t epoch_ = 0, n_ = 2;
   int64_t tried_ = 0, used_ = 0;  // batches of this epoch that were mined, and have valid anchors
 };

@@ -73,6 +73,10 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
     out.active = static_cast<int64_t>(n->second.item());
     out.model->set_active(out.active);
   }
+  out.by_head = out.model->has_classifier();
+  if (const auto epoch = method.find("epoch");
+      epoch != method.end() && out.by_head && is_guided(out.config) && grows(out.config))
+    out.by_head = static_cast<int64_t>(epoch->second.item()) >= guide_epochs;
   out.anchors = guide_anchors(out.config, method);
   out.readout = load_readout(run, out.epoch);
   out.preprocess = preprocess_of(out.config, *out.model);
@@ -140,7 +144,7 @@ Predictions predict(const TrainedModel& trained, const Dataset& dataset,
                     const std::vector<int64_t>& indices, const LoaderOptions& options,
                     bool keep_embeddings, const ProgressCallback& progress) {
   const Readout* readout = trained.readout.get();
-  const bool head = trained.model->has_classifier();
+  const bool head = trained.by_head;
   check<StateError>(head || readout, "predict", trained.file,
                     " has no classifier for its embeddings; `cyto train` fits one to the best "
                     "checkpoint when it ends");
@@ -157,6 +161,7 @@ Predictions predict(const TrainedModel& trained, const Dataset& dataset,
   const ReadoutScores scores = readout->judge(rows.values, out.predicted);
   out.agreement = scores.agreement;
   out.anchor_distance = scores.anchor_distance;
+  out.anchor_confidence = scores.anchor_confidence;
   out.maturity = scores.maturity;
   if (!keep_embeddings) out.embeddings.clear();
   return out;

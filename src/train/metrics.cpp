@@ -86,23 +86,38 @@ double f1_macro_over_all(const Scores& scores) {
   return scores.per_class.empty() ? 0 : sum / static_cast<double>(scores.per_class.size());
 }
 
-std::optional<double> calibration_error(std::span<const double> confidence,
-                                        std::span<const uint8_t> correct, int bins) {
-  check<ValueError>(confidence.size() == correct.size() && bins > 0, "calibration_error",
+Reliability reliability_of(std::span<const double> confidence, std::span<const uint8_t> correct,
+                           int bins) {
+  check<ValueError>(confidence.size() == correct.size() && bins > 0, "reliability_of",
                     "expected as many confidences as outcomes, got ", confidence.size(), " and ",
                     correct.size());
-  if (confidence.empty()) return {};
-  std::vector<double> sum(static_cast<size_t>(bins)), hits(static_cast<size_t>(bins));
+  Reliability out;
+  out.bins.resize(static_cast<size_t>(bins));
+  out.n = static_cast<int64_t>(confidence.size());
   for (size_t i = 0; i < confidence.size(); ++i) {
-    const double scaled = std::clamp(confidence[i], 0.0, 1.0) * bins;
+    check<ValueError>(!std::isnan(confidence[i]), "reliability_of", "confidence ", i, " is NaN");
+    const double value = std::clamp(confidence[i], 0.0, 1.0);
     // Bins are open below and closed above, as in the paper.
-    const int bin = std::clamp(static_cast<int>(std::ceil(scaled)) - 1, 0, bins - 1);
-    sum[static_cast<size_t>(bin)] += confidence[i];
-    hits[static_cast<size_t>(bin)] += correct[i] ? 1 : 0;
+    const int at = std::clamp(static_cast<int>(std::ceil(value * bins)) - 1, 0, bins - 1);
+    Reliability::Bin& bin = out.bins[static_cast<size_t>(at)];
+    ++bin.count;
+    bin.confidence += value;
+    bin.accuracy += correct[i] ? 1 : 0;
   }
-  double error = 0;
-  for (size_t b = 0; b < sum.size(); ++b) error += std::abs(hits[b] - sum[b]);
-  return error / static_cast<double>(confidence.size());
+  for (Reliability::Bin& bin : out.bins) {
+    if (bin.count == 0) continue;
+    out.ece += std::abs(bin.accuracy - bin.confidence) / static_cast<double>(out.n);
+    bin.confidence /= static_cast<double>(bin.count);
+    bin.accuracy /= static_cast<double>(bin.count);
+  }
+  return out;
+}
+
+std::optional<double> calibration_error(std::span<const double> confidence,
+                                        std::span<const uint8_t> correct, int bins) {
+  const Reliability out = reliability_of(confidence, correct, bins);
+  if (out.n == 0) return {};
+  return out.ece;
 }
 
 std::string scores_json(const Scores& scores, const Confusion& confusion,

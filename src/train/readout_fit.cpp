@@ -1,6 +1,7 @@
 #include "cytograd/train/readout_fit.h"
 
 #include "cytograd/core/random.h"
+#include "cytograd/guided/confidence.h"
 
 namespace cytograd {
 namespace {
@@ -43,6 +44,13 @@ FittedReadout fit_readout(const TrainedModel& trained, const Task& task,
   readout.anchors = anchors_of(trained.anchors, readout.reference);
   if (!trained.config.guide.empty())
     readout.rows = match_guide(find_guide(trained.config.guide), trained.classes).classes;
+  if (!task.split.val.empty()) {
+    const LabelledRows val =
+        rows_of(predict(*trained.model, task.dataset, task.split.val, loader, true), trained.active,
+                readout.reference.classes);
+    readout.temperature =
+        fit_temperature(anchor_distances(val.values, readout.anchors), val.classes, val.labels);
+  }
   readout.epoch = trained.epoch;
   return out;
 }

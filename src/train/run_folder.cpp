@@ -212,4 +212,12 @@ void CheckpointStore::publish(int64_t step, bool best) const {
   }
 }
 
+void CheckpointStore::keep_best() const {
+  const auto best = target("best");
+  if (!best) return;
+  swap_symlink(folder_ + "/last", fs::path(path_of(*best)).filename().string());
+  for (const int64_t step : steps())
+    if (step != *best) fs::remove(path_of(step));
+}
+
 }  // namespace cytograd

@@ -112,6 +112,7 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   }
   score(p, info);
   method_->end_epoch(p.rows);
+  for (const auto& entry : method_->monitors()) info.values.push_back(entry);
   log(info);
   progress_.epoch = info.epoch;
   progress_.batch = 0;

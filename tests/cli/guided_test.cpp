@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cytograd/io/csv.h"
+#include "cytograd/train/run_folder.h"
 #include "lab.h"
 
 using namespace cytograd;
@@ -69,7 +71,7 @@ TEST_CASE("guided embeddings: train, eval, predict and embed") {
   CHECK(has(lab.file("a", "metrics.csv"), "loss_guide2d,loss_norm"));
   const CsvTable rows = read_csv(lab.folder / "a/report/embeddings.csv");
   CHECK(rows.rows() == 36);
-  CHECK(rows.columns() == 4 + 6);
+  CHECK(rows.columns() == 7 + 6);
 
   const ProgramResult eval = cyto({"eval", "--run", lab.folder / "a", "--json"});
   CHECK(eval.exit == 0);
@@ -81,13 +83,65 @@ TEST_CASE("guided embeddings: train, eval, predict and embed") {
   CHECK(cell["agreement"].get<double>() >= 0);
   CHECK(cell["agreement"].get<double>() <= 1);
   CHECK(cell["anchor_distance"].get<double>() >= 0);
+  CHECK(cell["anchor_confidence"].get<double>() > 0);
+  CHECK(cell["anchor_confidence"].get<double>() <= 1);
   CHECK(cell["maturity"].get<double>() >= 0);
   CHECK(cell["maturity"].get<double>() <= 2);
   CHECK(has(cyto({"predict", "--run", lab.folder / "a", lab.data + "/large"}).out, "maturity"));
   CHECK(has(cyto({"predict", "--run", lab.folder / "a", "--csv", lab.data + "/large"}).out,
-            "agreement,anchor_distance,maturity,error"));
+            "agreement,anchor_distance,anchor_confidence,maturity,error"));
   CHECK(cyto({"embed", "--run", lab.folder / "a", "-o", lab.folder / "e.h5ad"}).exit == 0);
   CHECK(has(read_file(lab.folder / "e.csv"), ",e5"));
+
+  const ProgramResult report = cyto({"report", "--run", lab.folder / "a"});
+  REQUIRE_MESSAGE(report.exit == 0, report.err);
+  CHECK(has(lab.file("a", "report/index.html"), "Reliability of the confidences"));
+  CHECK(has(lab.file("a", "report/embedding.svg"), "the first 2 of 6 components"));
+  const std::string page = lab.file("a", "report/embedding.html");
+  CHECK(has(page, "36 cells; pictures of 96 px"));
+  CHECK_FALSE(has(page, "http:/"));
+}
+
+TEST_CASE("guided embeddings: an epoch whose head was not trained is judged by its embeddings") {
+  const GuidedLab lab;
+  // All epochs lie in the plane of the guide, so the network's classifier is as it was drawn.
+  const ProgramResult trained =
+      cyto(lab.guided("early", "ce", {"--growing", "--epochs", "3", "--lr", "0.01"}));
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  const auto results = nlohmann::json::parse(lab.file("early", "results.json"));
+  CHECK(results["f1_macro"] == results["posthoc"]["knn"]["f1_macro"]);
+  const ProgramResult eval = cyto({"eval", "--run", lab.folder / "early", "--json"});
+  REQUIRE(eval.exit == 0);
+  CHECK(nlohmann::json::parse(eval.out)["f1_macro"] == results["f1_macro"]);
+  CHECK(nlohmann::json::parse(eval.out)["loss"].is_null());
+}
+
+TEST_CASE("guided embeddings: a fold without training cells of a class") {
+  const GuidedLab lab;
+  // All tiny discs belong to one patient, who is tested in one of the folds.
+  std::string table = "path,label,group\n";
+  for (const char* name : {"large", "small", "tiny"}) {
+    int i = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(lab.data + "/" + name)) {
+      const bool tiny = name[0] == 't';
+      table += entry.path().string() + "," + name + "," +
+               (tiny ? "a" : std::string(1, static_cast<char>('a' + i++ % 4))) + "\n";
+    }
+  }
+  write_file_atomically(lab.folder / "cells.csv", table);
+  for (const char* fold : {"0", "1"}) {
+    const std::string run = std::string("fold") + fold;
+    Words words = lab.guided(run, "guide-umap", {"--folds", "2", "--fold", fold});
+    words[2] = lab.folder / "cells.csv";
+    const ProgramResult result = cyto(words);
+    CAPTURE(result.err);
+    CHECK(result.exit == 0);
+    const auto scores = nlohmann::json::parse(lab.file(run, "results.json"))["scores"];
+    if (scores["per_class"]["tiny"]["support"] == 0) continue;
+    CHECK(has(result.err, "class.missing"));
+    CHECK(scores["per_class"]["tiny"]["f1"] == 0);
+    CHECK(cyto({"report", "--run", lab.folder / run}).exit == 0);
+  }
 }
 
 TEST_CASE("guided embeddings: every method trains, and a stopped run ends with the same bytes") {
@@ -116,6 +170,11 @@ TEST_CASE("guided embeddings: every method trains, and a stopped run ends with t
     CHECK(lab.file(whole, "metrics.csv") == lab.file(parts, "metrics.csv"));
     CHECK(lab.file(whole, "report/embeddings.csv") == lab.file(parts, "report/embeddings.csv"));
   }
+  // The guide of guide-umap moves from the fourth epoch on, and the log says how far.
+  const CsvTable moved = read_csv(lab.folder / "whole4/metrics.csv");
+  CHECK(moved.at(2, moved.column("guide_drift")) == "n/a");
+  for (const char* name : {"guide_drift", "guide_error", "guide_step"})
+    CHECK(moved.number(3, moved.column(name)) > 0);
   // n = 2, 2, 2, 3, 4 of the growing ones, and no accuracy of a head that is not there.
   const CsvTable log = read_csv(lab.folder / "whole3/metrics.csv");
   CHECK(log.number(4, log.column("n")) == 4);
@@ -190,9 +249,89 @@ TEST_CASE("crossval: a grid of cells and folds, resumed and summed up") {
   CHECK(json[0]["folds"].size() == 2);
   CHECK(json[0]["folds"][1]["fold"] == 1);
 
+  // One fold of a cell is lost, another cell was never trained.
+  std::filesystem::remove(out + "/ce-4/fold-1/DONE");
+  for (const char* fold : {"0", "1"}) std::filesystem::remove(out + "/ce-2/fold-" + fold + "/DONE");
+  const ProgramResult report = cyto({"report", "--run", out});
+  REQUIRE_MESSAGE(report.exit == 0, report.err);
+  for (const char* name :
+       {"index.html", "table1.md", "table1.csv", "scores.svg", "guide.svg", "embedding.html",
+        "embedding-guide2d-2.svg", "embedding-guide2d-4.svg", "reliability-ce-4.svg"})
+    CHECK_MESSAGE(std::filesystem::exists(out + "/report/" + name), name);
+  CHECK_FALSE(std::filesystem::exists(out + "/report/embedding-ce-2.svg"));
+  const std::string markdown = read_file(out + "/report/table1.md");
+  CHECK(has(markdown, "| CE (baseline) | missing | "));
+  CHECK(has(markdown, "(1/2) |"));
+  CHECK(has(markdown, "| guide2D | kNN | "));
+  const CsvTable lines = read_csv(out + "/report/table1.csv");
+  for (size_t row = 0; row < lines.rows(); ++row)
+    if (lines.at(row, lines.column("classifier")) == "own" &&
+        lines.at(row, lines.column("metric")) == "f1_macro" && lines.at(row, 1) == "guide2d") {
+      const size_t at = lines.at(row, lines.column("embedding")) == "2" ? 0 : 1;
+      CHECK(std::abs(lines.number(row, lines.column("mean")) -
+                     table.number(at, table.column("f1_macro_mean"))) < 1e-12);
+    }
+  Words lean = words;
+  lean.push_back("--lean");
+  const ProgramResult repaired = cyto(lean);
+  CHECK(repaired.exit == 0);
+  CHECK(CheckpointStore(out + "/ce-4/fold-1").steps().size() == 1);
+  CHECK(cyto({"eval", "--run", out + "/ce-4/fold-1"}).exit == 0);
+  CHECK(read_csv(out + "/table.csv").rows() == 4);
+
+  // The folds of a run, read back.
+  const ProgramResult again =
+      cyto({"crossval", "--data", lab.data, "--splits", out + "/guide2d-2/fold-0/splits.csv",
+            "--model", "resnet20", "--image-size", "16", "--epochs", "1", "--batch", "8",
+            "--patience", "0", "--classifier", "knn", "-o", lab.folder / "again"});
+  REQUIRE_MESSAGE(again.exit == 0, again.err);
+  CHECK(read_file(lab.folder / "again/run/fold-1/splits.csv") ==
+        read_file(out + "/guide2d-2/fold-0/splits.csv"));
+
   write_file_atomically(grid, "[[cells]]\nmethd = \"ce\"\n");
   const ProgramResult wrong = cyto(words);
   CHECK(wrong.exit == 2);
   CHECK(has(wrong.err, "grid.toml:2:1: unknown option methd"));
   CHECK(has(wrong.err, "did you mean method?"));
+}
+
+TEST_CASE("crossval: a grid that is killed again and again ends with the same bytes") {
+  const GuidedLab lab;
+  const auto words = [&](const std::string& out) {
+    return Words{"crossval", "--config", lab.folder / "grid.toml", "-o", out};
+  };
+  write_file_atomically(lab.folder / "grid.toml",
+                        "[data]\npath = \"" + lab.data +
+                            "\"\n[model]\nname = \"resnet20\"\n[input]\nimage_size = 16\n"
+                            "[train]\nepochs = 4\nbatch = 8\npatience = 0\n[split]\nfolds = 2\n"
+                            "[method]\nguide = \"" +
+                            (lab.folder / "guide.csv") +
+                            "\"\nclassifier = \"knn\"\n[[cells]]\nmethod = [\"guide-umap\", "
+                            "\"ce\"]\nembedding = 4\n");
+  const std::string whole = lab.folder / "whole", killed = lab.folder / "killed";
+  REQUIRE(cyto(words(whole)).exit == 0);
+  int kills = 0, exit = -1;
+  for (; exit != 0 && kills < 60; ++kills) {
+    Program program(words(killed), lab.folder.path().string());
+    pause(0.15 + 0.13 * kills);
+    program.send(SIGKILL);
+    exit = program.wait().exit;
+    CHECK((exit == 0 || exit == 128 + SIGKILL));
+  }
+  CHECK(exit == 0);
+  CHECK(kills > 2);
+  for (const char* run :
+       {"guide-umap-4/fold-0", "guide-umap-4/fold-1", "ce-4/fold-0", "ce-4/fold-1"}) {
+    CAPTURE(run);
+    for (const char* file : {"checkpoints/last", "metrics.csv", "report/embeddings.csv",
+                             "reference.safetensors", "classifier.safetensors"})
+      CHECK_MESSAGE(
+          read_file(whole + "/" + run + "/" + file) == read_file(killed + "/" + run + "/" + file),
+          file);
+    auto a = nlohmann::json::parse(read_file(whole + "/" + run + "/results.json"));
+    auto b = nlohmann::json::parse(read_file(killed + "/" + run + "/results.json"));
+    a.erase("seconds");
+    b.erase("seconds");
+    CHECK(a == b);
+  }
 }

@@ -215,6 +215,60 @@ TEST_CASE("L6: a linear layer on data set B") {
     if (i % 8 >= 2) CHECK(values[i] == 0);
 }
 
+TEST_CASE("guide update: how far maps of data set B drift, and what that does to the guide") {
+  const Guide fifteen = find_guide("hematopoiesis-15");
+  const DataB data(fifteen);
+  LabelledRows rows;
+  rows.values.assign(data.values.begin(), data.values.end());
+  rows.labels = data.labels;
+  rows.width = 16;
+  rows.classes = 15;
+  std::vector<Point2> points;
+  for (const GuideClass& c : fifteen.classes) points.push_back(c.point());
+  const Tensor means = class_means(rows), e = Tensor::zeros({15, 16}, Dtype::float64);
+  const std::vector<bool> present(15, true);
+  // Epochs and learning rate of the map; bands of drift and of the distance from u to the class
+  // means, asked at the guide and at the map's centres: those of the table in docs/guided.md.
+  struct Row {
+    int64_t epochs;
+    double lr, drift[2], at_guide[2], at_centers[2];
+  };
+  const Row table[] = {{500, 1, {5.5, 15}, {1.8, 3.2}, {0.35, 0.65}},
+                       {200, 1, {4, 10}, {1.6, 2.8}, {0.35, 0.65}},
+                       {50, 1, {2, 6.5}, {1.3, 2.6}, {0.4, 0.8}},
+                       {50, 0.1, {0.6, 2.4}, {0.5, 1.4}, {0.35, 0.65}},
+                       {20, 0.1, {0.3, 1.4}, {0.5, 1.2}, {0.35, 0.65}}};
+  for (const Row& row : table) {
+    double drift = 0, at_guide = 0, at_centers = 0;
+    constexpr int seeds = 3;
+    for (uint64_t seed = 0; seed < seeds; ++seed)
+      for (const bool from_map : {false, true}) {
+        TrainConfig config;
+        config.guide_update = from_map ? "umap-centroid" : "umap";
+        config.umap_epochs = row.epochs;
+        config.umap_lr = row.lr;
+        const GuideStep step = guide_update_of(config)({config, rows, points, e, seed, 3});
+        (from_map ? at_centers : at_guide) += mean_distance(step.u, means, present) / seeds;
+        if (!from_map) drift += step.drift / seeds;
+      }
+    CAPTURE(row.epochs);
+    CAPTURE(row.lr);
+    INFO("drift ", drift, ", at the guide ", at_guide, ", at the centres ", at_centers);
+    const auto within = [](double v, const double(&band)[2]) {
+      CHECK(v > band[0]);
+      CHECK(v < band[1]);
+    };
+    within(drift, row.drift);
+    within(at_guide, row.at_guide);
+    within(at_centers, row.at_centers);
+  }
+  TrainConfig means_only;
+  means_only.guide_update = "class-mean";
+  const GuideStep step = guide_update_of(means_only)({means_only, rows, points, e, 0, 3});
+  CHECK(mean_distance(step.u, means, present) == 0);
+  CHECK(std::isnan(step.drift));
+}
+
 TEST_CASE("guide update: low-pass, class means, classes without samples") {
   const Tensor e = Tensor::from<double>({2, 3, 0}, {1, 3});
   const Tensor u = Tensor::from<double>({1, 4, .5}, {1, 3});

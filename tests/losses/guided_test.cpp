@@ -334,6 +334,21 @@ TEST_CASE("batches that say nothing have defined losses") {
   near(tie.grad(), {{-.75, .25}, {.25, 0}, {.146447, -.353553}, {.353553, .103553}});
 }
 
+TEST_CASE("batches of one class or one sample have defined distances to the guide") {
+  const Tensor plane = matrix({{0, 0}, {0, 2}}, false);
+  // One class: the guide's distances are 0, so embeddings are drawn together.
+  const Tensor one_class = matrix({{0, 0}, {1, 1}, {3, 0}});
+  const Tensor drawn = distance_loss(one_class, classes({1, 1, 1}), guide_table(plane));
+  near(drawn.item(), (2. + 3 + 3) / 3);
+  drawn.backward();
+  near(one_class.grad(), {{-2. / 3, -1. / 3}, {0, 2. / 3}, {2. / 3, -1. / 3}});
+  const Tensor alone = matrix({{1, 2}});
+  near(guide_distance(alone, classes({1}), plane).item(), 1);
+  // One sample per class.
+  const Tensor each = matrix({{0, 0}, {0, 3}});
+  near(distance_loss(each, classes({0, 1}), guide_table(plane)).item(), 1);
+}
+
 TEST_CASE("coincident embeddings have no gradient between them") {
   const Tensor same = matrix({{1, 1}, {1, 1}, {1, 1}});
   (triplet_loss(same, classes({0, 0, 1})).value + norm_term(same) * 0.0).backward();

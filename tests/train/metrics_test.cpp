@@ -46,6 +46,38 @@ TEST_CASE("calibration error weighs the gap of each bin") {
   CHECK(*calibration_error(confidence, correct, 10) == doctest::Approx((0.8 + 0.8) / 4));
 }
 
+TEST_CASE("reliability: bins open below and closed above, means and counts, ECE") {
+  // Bins of a fifth: 0 and 0.2 in the first, 0.2001 in the second, 0.9 and 1 in the last; beyond 1
+  // counts as 1.
+  const std::vector<double> confidence = {0, 0.2, 0.2001, 0.9, 1, 1.5};
+  const std::vector<uint8_t> correct = {0, 1, 0, 1, 1, 0};
+  const Reliability r = reliability_of(confidence, correct, 5);
+  REQUIRE(r.bins.size() == 5);
+  const int64_t counts[] = {2, 1, 0, 0, 3};
+  const double accuracy[] = {0.5, 0, 0, 0, 2. / 3}, mean[] = {0.1, 0.2001, 0, 0, 2.9 / 3};
+  for (size_t b = 0; b < 5; ++b) {
+    CHECK(r.bins[b].count == counts[b]);
+    CHECK(r.bins[b].accuracy == doctest::Approx(accuracy[b]));
+    CHECK(r.bins[b].confidence == doctest::Approx(mean[b]));
+  }
+  CHECK(r.n == 6);
+  // |1 - 0.2| + |0 - 0.2001| + |2 - 2.9| over 6.
+  CHECK(r.ece == doctest::Approx((0.8 + 0.2001 + 0.9) / 6));
+  CHECK(r.ece == doctest::Approx(*calibration_error(confidence, correct, 5)));
+  // Confidences that are right as often as they say.
+  std::vector<double> honest;
+  std::vector<uint8_t> outcome;
+  for (int i = 0; i < 100; ++i) {
+    honest.push_back(0.7);
+    outcome.push_back(i % 10 < 7);
+  }
+  CHECK(reliability_of(honest, outcome).ece == doctest::Approx(0).epsilon(1e-9));
+  CHECK(reliability_of({}, {}).ece == 0);
+  const double nan[] = {NAN};
+  CHECK_THROWS_AS(reliability_of(nan, std::vector<uint8_t>{1}), ValueError);
+  CHECK_THROWS_AS(reliability_of(honest, std::vector<uint8_t>{1}), ValueError);
+}
+
 TEST_CASE("balanced class weights give each present class the same sum") {
   const auto w = balanced_class_weights({{6}, {3}, {0}});
   CHECK(w[0] * 6 == doctest::Approx(w[1] * 3));

@@ -15,7 +15,10 @@ namespace cytograd {
 struct ReadoutScores {
   std::vector<double> agreement;  ///< share of the 15 nearest training samples with this class
   std::vector<double> anchor_distance;  ///< Manhattan distance to the anchor of this class
-  std::vector<double> maturity;         ///< see `maturity_of`; NaN where the guide does not say
+  /// The same as a probability: softmax of -distance / temperature over the classes
+  /// (guided/confidence.h).
+  std::vector<double> anchor_confidence;
+  std::vector<double> maturity;  ///< see `maturity_of`; NaN where the guide does not say
 };
 
 /// What tells classes from frozen embeddings: the classifier that was chosen, the training
@@ -26,6 +29,7 @@ struct Readout {
   LabelledRows reference;
   Tensor anchors;                ///< [C, width] float64, NaN for classes without one
   std::vector<GuideClass> rows;  ///< of the guide, one per class, or empty
+  double temperature = 1;        ///< of `anchor_confidence`, fitted to the validation part
   int64_t epoch = 0;             ///< finished epochs of the checkpoint it belongs to
 
   ReadoutScores judge(const std::vector<float>& embeddings,

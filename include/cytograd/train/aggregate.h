@@ -13,8 +13,9 @@ struct RunResult {
   bool growing = false;
   int64_t embedding = 0, fold = 0, best_epoch = 0, n = 0;
   double f1_macro = 0, accuracy = 0, seconds = 0;
-  std::map<std::string, double> posthoc;    ///< macro-F1 of each kind of classifier
-  std::map<std::string, double> per_class;  ///< F1; classes without one are absent
+  std::map<std::string, double> posthoc;           ///< macro-F1 of each kind of classifier
+  std::map<std::string, double> posthoc_accuracy;  ///< micro-F1 of the same
+  std::map<std::string, double> per_class;         ///< F1; classes without one are absent
 };
 
 /// @throws FileError, DataError
@@ -35,7 +36,7 @@ struct CellSummary {
   bool growing = false;
   int64_t embedding = 0, folds_expected = 0;
   Spread f1_macro, accuracy, best_epoch;
-  std::map<std::string, Spread> posthoc, per_class;
+  std::map<std::string, Spread> posthoc, posthoc_accuracy, per_class;
   std::vector<RunResult> runs;
 };
 /// In the order in which the cells first appear.

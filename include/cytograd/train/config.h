@@ -64,6 +64,8 @@ struct TrainConfig {
   std::vector<std::string> add_loss;  ///< "guide2d=0.1": further terms with their weights
   double ema_keep = 0.6;              ///< of e_nD in an update of the guide
   std::string guide_update = "class-mean";
+  int64_t umap_epochs = 0;              ///< of the map in an update; 0: UmapOptions's
+  double umap_lr = 1;                   ///< its learning rate
   std::string val_classifier = "auto";  ///< what scores the validation part
   std::string macro_over = "present";
   std::string classifier = "grid";  ///< fitted to the embeddings in the end

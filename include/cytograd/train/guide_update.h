@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,23 @@ struct GuideUpdateInput {
   int64_t epoch = 0;                 ///< from 0
 };
 
-/// u [C, n] float64. Rows of classes without training samples are not used.
+struct GuideStep {
+  Tensor u;  ///< [C, n] float64; rows of classes without training samples are not used
+  /// How far classes have moved on the map: mean distance of their centres to the places of the
+  /// guide, which lies in [0, 10] x [0, 10]. NaN where there is no map.
+  double drift = std::numeric_limits<double>::quiet_NaN();
+};
+
 /// @throws DivergedError if it cannot be found
-using GuideUpdate = std::function<Tensor(const GuideUpdateInput&)>;
+using GuideUpdate = std::function<GuideStep(const GuideUpdateInput&)>;
 
 std::vector<std::string> guide_update_names();
 GuideUpdate guide_update_of(const TrainConfig& config);
 
 /// keep e + (1 - keep) u, for classes of `present`; the others keep e.
 Tensor low_pass(const Tensor& e, const Tensor& u, double keep, const std::vector<bool>& present);
+/// Mean Euclidean distance of the rows of two [C, n], over the classes of `present`.
+double mean_distance(const Tensor& a, const Tensor& b, const std::vector<bool>& present);
 /// Mean of each class, NaN for those without rows: [C, width] float64.
 Tensor class_means(const LabelledRows& rows);
 

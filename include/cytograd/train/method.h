@@ -70,6 +70,9 @@ class Method {
   virtual bool head_is_trained() const { return true; }
   /// Does end_epoch look at the training embeddings?
   virtual bool wants_embeddings() const { return false; }
+  /// Further columns of the log, set by end_epoch; the same names in the same order after every
+  /// epoch, NaN where there is nothing to say.
+  virtual std::vector<std::pair<std::string, double>> monitors() const { return {}; }
   /// Called after the steps of an epoch, with the training embeddings [N, active] in evaluation
   /// mode if it wants them. @throws StateError if nothing could be learned in it
   virtual void end_epoch(const LabelledRows& rows) { (void)rows; }

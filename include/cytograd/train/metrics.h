@@ -46,6 +46,22 @@ Scores scores_of(const Confusion& confusion);
 /// The macro average over every class, those that occur nowhere counting 0; 0 for no classes.
 double f1_macro_over_all(const Scores& scores);
 
+/// How often predictions of a confidence are right: equal bins of confidence, open below and closed
+/// above (0 belongs to the first).
+struct Reliability {
+  struct Bin {
+    int64_t count = 0;
+    double confidence = 0, accuracy = 0;  ///< means; 0 where the bin is empty
+  };
+  std::vector<Bin> bins;
+  int64_t n = 0;
+  double ece = 0;  ///< expected calibration error; 0 for no samples
+};
+/// Confidences outside 0..1 count as 0 or 1. @throws ValueError for NaN, for unequal lengths,
+/// for bins < 1
+Reliability reliability_of(std::span<const double> confidence, std::span<const uint8_t> correct,
+                           int bins = 15);
+
 /// Expected calibration error (Guo et al. 2017): sum over `bins` equal bins of confidence of
 /// |accuracy - mean confidence| weighted by their share of samples. Absent for no samples.
 std::optional<double> calibration_error(std::span<const double> confidence,

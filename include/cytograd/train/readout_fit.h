@@ -20,7 +20,8 @@ struct FittedReadout {
 };
 
 /// Fits classifiers to the training embeddings of a trained model, by the grid that its settings
-/// name, and takes the best by inner cross-validation. Nothing outside the training part is seen.
+/// name, and takes the best by inner cross-validation. Nothing outside the training part
+/// is seen, but that the temperature of the distances' confidence is fitted to the validation part.
 FittedReadout fit_readout(const TrainedModel& trained, const Task& task,
                           const ProgressCallback& progress = {});
 

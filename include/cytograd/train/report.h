@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cytograd/io/image.h"
+#include "cytograd/report/figures.h"
 #include "cytograd/train/metrics.h"
 
 namespace cytograd {
@@ -29,7 +30,9 @@ struct Report {
   Confusion confusion{0};
   std::vector<ReportImage> worst;  ///< wrong with the highest confidence first
   std::vector<ReportImage> best;   ///< right with the highest confidence
-  ReportTable data;                ///< images per class, domain and part
+  std::string role;                ///< the part that was scored, "test part"
+  std::vector<ReliabilityPanel> reliability;
+  ReportTable data;  ///< images per class, domain and part
   std::string environment, config;
 };
 

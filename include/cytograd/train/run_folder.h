@@ -58,6 +58,9 @@ class CheckpointStore {
   /// The file behind "last" or "best". @throws FileError if there is none
   std::string resolve(const std::string& name) const;
   bool has(const std::string& name) const;
+  /// Removes all but the best checkpoint, which becomes the last one too: a run that is resumed
+  /// goes on from there. Nothing happens without a best one.
+  void keep_best() const;
   const std::string& folder() const { return folder_; }
 
  private:

@@ -60,6 +60,9 @@ struct TrainedModel {
   std::string file;    ///< the checkpoint
   int64_t epoch = 0;   ///< finished epochs
   int64_t active = 0;  ///< components of the embedding in use; 0: all
+  /// Does the model's own classifier tell the classes? Not without one, and not at an epoch of a
+  /// growing embedding in which it was not trained yet.
+  bool by_head = true;
   Tensor anchors;  ///< [C, n] float64: points that the method holds for the classes, or undefined
   /// What tells classes from embeddings, where `cyto train` fitted it to this checkpoint.
   std::shared_ptr<const Readout> readout;
@@ -86,7 +89,8 @@ struct Predictions {
 
   // With a Readout, per row:
   std::vector<double> agreement;  ///< share of the nearest training samples of the predicted class
-  std::vector<double> anchor_distance;  ///< Manhattan distance to the predicted class's point
+  std::vector<double> anchor_distance;    ///< Manhattan distance to the predicted class's point
+  std::vector<double> anchor_confidence;  ///< the same as a probability
   std::vector<double> maturity;  ///< stage of maturation, between those of classes; NaN if unknown
 
   double probability(size_t i, int64_t c) const {
