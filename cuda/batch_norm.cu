@@ -1,5 +1,6 @@
 #include "kernels/batch_norm.h"
 
+#include "cuda/batch_norm.h"
 #include "cuda/channel_norm.cuh"
 #include "kernels/elementwise.h"
 #include "kernels/row_stride.h"
@@ -53,6 +54,51 @@ struct FinishStatistics {
     return static_cast<A>((1 - momentum) * static_cast<double>(from) + momentum * to);
   }
 };
+
+template <class A>
+FinishStatistics<A> finish_of(double rows, const kernels::BatchStatistics& s) {
+  return {rows,
+          s.momentum,
+          s.eps,
+          s.mean.data<A>(),
+          s.rstd.data<A>(),
+          data_or_null<A>(s.running_mean),
+          data_or_null<A>(s.running_var)};
+}
+
+// mean may be that of `finish`.
+template <class M, class A>
+__global__ void batch_norm_finish(int64_t channels, const M* mean, const M* variance,
+                                  FinishStatistics<A> finish) {
+  const int64_t c = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  finish(
+      0, c,
+      {finish.rows, static_cast<double>(mean[c]), static_cast<double>(variance[c]) * finish.rows});
+}
+
+struct WriteMoments {
+  double rows;
+  double *mean, *variance;
+  __device__ void operator()(int64_t, int64_t c, const Moments<double>& m) const {
+    mean[c] = m.mean;
+    variance[c] = m.deviations / rows;
+  }
+};
+
+// weight and bias may be null.
+__global__ void batch_norm_as_map(int64_t channels, const float* __restrict__ mean,
+                                  const float* __restrict__ rstd, const float* __restrict__ weight,
+                                  const float* __restrict__ bias, float* __restrict__ scale,
+                                  float* __restrict__ shift) {
+  const int64_t c = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  const float factor = weight ? weight[c] * rstd[c] : rstd[c];
+  scale[c] = factor;
+  shift[c] = (bias ? bias[c] : 0.0f) - mean[c] * factor;
+}
+
+dim3 vector_grid(int64_t channels) { return dim3(static_cast<unsigned>((channels + 255) / 256)); }
 
 template <class A>
 __global__ void batch_norm_from_running(int64_t channels, const A* __restrict__ running_mean,
@@ -120,18 +166,44 @@ namespace kernels {
 
 using namespace cuda;  // what kernels share
 
-void batch_norm_statistics(CudaContext ctx, const Tensor& x, const Tensor& running_mean,
-                           const Tensor& running_var, double momentum, double eps,
-                           const Tensor& mean, const Tensor& rstd) {
+void batch_norm_statistics(CudaContext ctx, const Tensor& x, const BatchStatistics& statistics) {
   dispatch_storage(x.dtype(), op, [&]<class T>() {
     using A = Accumulator<T>;
     const Sizes s(x);
+    launch_moments<T>(ctx, x.device(), op, 1, s.rows, s.channels, rows_of<const T>(x),
+                      finish_of<A>(static_cast<double>(s.rows), statistics));
+  });
+}
+
+void channel_moments(CudaContext ctx, const Tensor& x, const Tensor& mean, const Tensor& variance) {
+  dispatch_storage(x.dtype(), op, [&]<class T>() {
+    const Sizes s(x);
     launch_moments<T>(
         ctx, x.device(), op, 1, s.rows, s.channels, rows_of<const T>(x),
-        FinishStatistics<A>{static_cast<double>(s.rows), momentum, eps, mean.data<A>(),
-                            rstd.data<A>(), data_or_null<A>(running_mean),
-                            data_or_null<A>(running_var)});
+        WriteMoments{static_cast<double>(s.rows), mean.data<double>(), variance.data<double>()});
   });
+}
+
+void batch_norm_from_moments(CudaContext ctx, int64_t rows, const Tensor& mean,
+                             const Tensor& variance, const BatchStatistics& statistics) {
+  const int64_t channels = variance.numel();
+  if (channels == 0) return;
+  dispatch_floating(mean.dtype(), op, [&]<class M>() {
+    dispatch_floating(statistics.mean.dtype(), op, [&]<class A>() {
+      launch(op, batch_norm_finish<M, A>, vector_grid(channels), dim3(256), 0, ctx, channels,
+             mean.data<M>(), variance.data<M>(),
+             finish_of<A>(static_cast<double>(rows), statistics));
+    });
+  });
+}
+
+void batch_norm_map(CudaContext ctx, const BatchNormVectors& v, const Tensor& scale,
+                    const Tensor& shift) {
+  const int64_t channels = scale.numel();
+  if (channels == 0) return;
+  launch(op, batch_norm_as_map, vector_grid(channels), dim3(256), 0, ctx, channels,
+         v.mean.data<float>(), v.rstd.data<float>(), data_or_null<float>(v.weight),
+         data_or_null<float>(v.bias), scale.data<float>(), shift.data<float>());
 }
 
 void batch_norm_running(CudaContext ctx, const Tensor& running_mean, const Tensor& running_var,
@@ -139,9 +211,8 @@ void batch_norm_running(CudaContext ctx, const Tensor& running_mean, const Tenso
   const int64_t channels = mean.numel();
   if (channels == 0) return;
   dispatch_floating(mean.dtype(), op, [&]<class A>() {
-    launch(op, batch_norm_from_running<A>, dim3(static_cast<unsigned>((channels + 255) / 256)),
-           dim3(256), 0, ctx, channels, running_mean.data<A>(), running_var.data<A>(), eps,
-           mean.data<A>(), rstd.data<A>());
+    launch(op, batch_norm_from_running<A>, vector_grid(channels), dim3(256), 0, ctx, channels,
+           running_mean.data<A>(), running_var.data<A>(), eps, mean.data<A>(), rstd.data<A>());
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "cuda/core/index.cuh"
 #include "cuda/core/launch.cuh"
+#include "cuda/core/pack.cuh"
 
 namespace cytograd {
 namespace cuda::inline CYTOGRAD_NS {
@@ -16,14 +17,14 @@ __global__ void __launch_bounds__(threads)
   const int64_t packs = numel / n;
   const F f;
   for (int64_t i : grid_stride(packs)) {
-    auto v = ld16<Pack<T, n>>(a + i * n);
-    const auto w = ld16<Pack<T, n>>(b + i * n);
+    Vector<T, n> v = load<n>(a + i * n);
+    const Vector<T, n> w = load<n>(b + i * n);
     for (int j = 0; j < n; ++j) v.v[j] = f(v.v[j], w.v[j]);
-    st16(y + i * n, v);
+    store<n>(y + i * n, v);
   }
   for (int64_t i : grid_stride(numel - packs * n)) {
     const int64_t at = packs * n + i;
-    y[at] = f(a[at], b[at]);
+    y[at] = narrow<T>(f(widen(a[at]), widen(b[at])));
   }
 }
 
@@ -33,8 +34,15 @@ __global__ void __launch_bounds__(threads)
   const F f;
   for (int64_t i : grid_stride(places.numel)) {
     const auto at = places(i);
-    y[at.of[0]] = f(a[at.of[1]], b[at.of[2]]);
+    y[at.of[0]] = narrow<T>(f(widen(a[at.of[1]]), widen(b[at.of[2]])));
   }
+}
+
+template <int n, class T>
+__device__ inline Vector<T, n> repeat(T x) {
+  Vector<T, n> out;
+  for (int j = 0; j < n; ++j) out.v[j] = widen(x);
+  return out;
 }
 
 // The last axis in packs of n, which every operand has packed or repeats: a bias, a scalar.
@@ -44,17 +52,10 @@ __global__ void __launch_bounds__(threads)
   const F f;
   for (int64_t i : grid_stride(packs.numel)) {
     const auto at = packs(i);
-    Pack<T, n> v, w;
-    if (a_packed)
-      v = ld16<Pack<T, n>>(a + at.of[1]);
-    else
-      for (int j = 0; j < n; ++j) v.v[j] = a[at.of[1]];
-    if (b_packed)
-      w = ld16<Pack<T, n>>(b + at.of[2]);
-    else
-      for (int j = 0; j < n; ++j) w.v[j] = b[at.of[2]];
+    Vector<T, n> v = a_packed ? load<n>(a + at.of[1]) : repeat<n>(a[at.of[1]]);
+    const Vector<T, n> w = b_packed ? load<n>(b + at.of[2]) : repeat<n>(b[at.of[2]]);
     for (int j = 0; j < n; ++j) v.v[j] = f(v.v[j], w.v[j]);
-    st16(y + at.of[0], v);
+    store<n>(y + at.of[0], v);
   }
 }
 
@@ -78,7 +79,7 @@ bool as_packs(Strided<3>& places, int n) {
 
 template <class F, class T>
 void run_binary(CudaContext ctx, Strided<3> places, const T* a, const T* b, T* y) {
-  constexpr int n = 16 / static_cast<int>(sizeof(T));
+  constexpr int n = pack_width<T>;
   const dim3 block(threads);
   const bool aligned = aligned16(a, b, y);
   if (places.is_packed())
@@ -104,7 +105,7 @@ namespace kernels {
 void binary(CudaContext ctx, int function, const Tensor& a, const Tensor& b, const Tensor& y) {
   if (y.numel() == 0) return;
   const cuda::Strided<3> places(y.shape(), {y.strides(), a.strides(), b.strides()});
-  dispatch_floating(y.dtype(), "binary", [&]<class T>() {
+  cuda::dispatch_storage(y.dtype(), "binary", [&]<class T>() {
     BinaryFunctions::call(function, [&](auto f) {
       cuda::run_binary<decltype(f)>(ctx, places, a.data<T>(), b.data<T>(), y.data<T>());
     });

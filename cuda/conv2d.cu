@@ -1,5 +1,10 @@
 #include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/forward.h"
+#include "cytograd/core/cuda.h"
+
+bool cytograd::cuda::rounds_products(Dtype dtype) {
+  return dtype == Dtype::bfloat16 || (dtype == Dtype::float32 && tf32());
+}
 
 namespace cytograd::kernels {
 

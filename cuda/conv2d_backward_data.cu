@@ -1,6 +1,7 @@
 #include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
+#include "kernels/elementwise.h"
 
 /// @file
 /// dx[pixel, c] = sum over (tap, co) of dy[.., co] w[co, tap, c]. The pixels (first_h + i stride_h,
@@ -110,15 +111,13 @@ void backward_data(CudaContext ctx, const Conv2dShape& s, const DataProblem<T>& 
 namespace cytograd::kernels {
 
 void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
-                          const Tensor& weight, const Tensor& dx) {
-  if (dx.numel() == 0) return;
-  if (cuda::is_depthwise(s)) return cuda::depthwise_backward_data(ctx, s, dy, weight, dx);
-  conv2d_backward_data(ctx, s, dy, weight, dx, false);
-}
-
-void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
                           const Tensor& weight, const Tensor& dx, bool accumulate) {
   if (dx.numel() == 0) return;
+  if (cuda::is_depthwise(s)) {
+    const Tensor term = accumulate ? Tensor::empty_like(dx) : dx;
+    cuda::depthwise_backward_data(ctx, s, dy, weight, term);
+    return accumulate ? add_into(ctx, dx, term) : void();
+  }
   cuda::dispatch_tiles(dy.dtype(), "conv2d backward", [&]<class Set>() {
     using T = typename Set::Element;
     for (int64_t i = 0; i < std::min(s.stride_h, s.h); ++i)

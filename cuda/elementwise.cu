@@ -2,6 +2,7 @@
 
 #include "cuda/core/index.cuh"
 #include "cuda/core/launch.cuh"
+#include "cuda/core/pack.cuh"
 #include "kernels/convert.h"
 
 namespace cytograd {
@@ -45,7 +46,7 @@ __global__ void __launch_bounds__(threads)
     add_strided(Strided<2> places, T* __restrict__ sum, const T* __restrict__ term) {
   for (int64_t i : grid_stride(places.numel)) {
     const auto at = places(i);
-    sum[at.of[0]] += term[at.of[1]];
+    sum[at.of[0]] = narrow<T>(widen(sum[at.of[0]]) + widen(term[at.of[1]]));
   }
 }
 
@@ -54,12 +55,15 @@ __global__ void __launch_bounds__(threads)
     add_packed(int64_t numel, T* __restrict__ sum, const T* __restrict__ term) {
   const int64_t packs = numel / n;
   for (int64_t i : grid_stride(packs)) {
-    auto a = ld16<Pack<T, n>>(sum + i * n);
-    const auto b = ld16<Pack<T, n>>(term + i * n);
+    Vector<T, n> a = load<n>(sum + i * n);
+    const Vector<T, n> b = load<n>(term + i * n);
     for (int j = 0; j < n; ++j) a.v[j] += b.v[j];
-    st16(sum + i * n, a);
+    store<n>(sum + i * n, a);
   }
-  for (int64_t i : grid_stride(numel - packs * n)) sum[packs * n + i] += term[packs * n + i];
+  for (int64_t i : grid_stride(numel - packs * n)) {
+    const int64_t at = packs * n + i;
+    sum[at] = narrow<T>(widen(sum[at]) + widen(term[at]));
+  }
 }
 
 // Elements of one size are moved alike.
@@ -143,8 +147,8 @@ void copy(CudaContext ctx, const Tensor& destination, const Tensor& source) {
 void add_into(CudaContext ctx, const Tensor& sum, const Tensor& term) {
   const cuda::Strided<2> places(sum.shape(), {sum.strides(), term.strides()});
   if (places.numel == 0) return;
-  dispatch_floating(sum.dtype(), "add", [&]<class T>() {
-    constexpr int n = 16 / static_cast<int>(sizeof(T));
+  cuda::dispatch_storage(sum.dtype(), "add", [&]<class T>() {
+    constexpr int n = cuda::pack_width<T>;
     T* a = sum.data<T>();
     const T* b = term.data<T>();
     if (places.is_packed() && cuda::aligned16(a, b))

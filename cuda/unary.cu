@@ -2,6 +2,7 @@
 
 #include "cuda/core/index.cuh"
 #include "cuda/core/launch.cuh"
+#include "cuda/core/pack.cuh"
 
 namespace cytograd {
 namespace cuda::inline CYTOGRAD_NS {
@@ -16,12 +17,14 @@ __global__ void __launch_bounds__(threads)
   const int64_t packs = numel / n;
   const F f;
   for (int64_t i : grid_stride(packs)) {
-    auto v = ld16<Pack<T, n>>(x + i * n);
+    Vector<T, n> v = load<n>(x + i * n);
     for (int j = 0; j < n; ++j) v.v[j] = f.value(v.v[j], params);
-    st16(y + i * n, v);
+    store<n>(y + i * n, v);
   }
-  for (int64_t i : grid_stride(numel - packs * n))
-    y[packs * n + i] = f.value(x[packs * n + i], params);
+  for (int64_t i : grid_stride(numel - packs * n)) {
+    const int64_t at = packs * n + i;
+    y[at] = narrow<T>(f.value(widen(x[at]), params));
+  }
 }
 
 template <class F, class T, int n>
@@ -30,14 +33,14 @@ __global__ void __launch_bounds__(threads)
   const int64_t packs = numel / n;
   const F f;
   for (int64_t i : grid_stride(packs)) {
-    auto v = ld16<Pack<T, n>>(dy + i * n);
-    const auto s = ld16<Pack<T, n>>(saved + i * n);
+    Vector<T, n> v = load<n>(dy + i * n);
+    const Vector<T, n> s = load<n>(saved + i * n);
     for (int j = 0; j < n; ++j) v.v[j] *= f.slope(s.v[j], params);
-    st16(dx + i * n, v);
+    store<n>(dx + i * n, v);
   }
   for (int64_t i : grid_stride(numel - packs * n)) {
     const int64_t at = packs * n + i;
-    dx[at] = dy[at] * f.slope(saved[at], params);
+    dx[at] = narrow<T>(widen(dy[at]) * f.slope(widen(saved[at]), params));
   }
 }
 
@@ -48,8 +51,8 @@ namespace kernels {
 
 void unary(CudaContext ctx, int function, UnaryParams params, const Tensor& x, const Tensor& y) {
   if (x.numel() == 0) return;
-  dispatch_floating(x.dtype(), "unary", [&]<class T>() {
-    constexpr int n = 16 / static_cast<int>(sizeof(T));
+  cuda::dispatch_storage(x.dtype(), "unary", [&]<class T>() {
+    constexpr int n = cuda::pack_width<T>;
     const T* from = x.data<T>();
     T* to = y.data<T>();
     const dim3 grid = cuda::grid_for(x.numel(), cuda::threads * n, ctx), block(cuda::threads);
@@ -65,8 +68,8 @@ void unary(CudaContext ctx, int function, UnaryParams params, const Tensor& x, c
 void unary_backward(CudaContext ctx, int function, UnaryParams params, const Tensor& saved,
                     const Tensor& dy, const Tensor& dx) {
   if (dy.numel() == 0) return;
-  dispatch_floating(dy.dtype(), "unary", [&]<class T>() {
-    constexpr int n = 16 / static_cast<int>(sizeof(T));
+  cuda::dispatch_storage(dy.dtype(), "unary", [&]<class T>() {
+    constexpr int n = cuda::pack_width<T>;
     const T* from = dy.data<T>();
     const T* s = saved.defined() ? saved.data<T>() : from;
     T* to = dx.data<T>();

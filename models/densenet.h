@@ -46,8 +46,10 @@ class DenseLayer : public nn::Layer {
             add<nn::Conv2d>("conv2", 4 * growth, growth, 3, Conv2dOptions{.padding = 1}, false))),
         drop_rate_(options.drop_rate) {}
 
-  Tensor forward(const Tensor& x) const override {
-    Tensor y = conv2_(norm2_.forward_relu(conv1_(norm1_.forward_relu(x))));
+  Tensor forward(const Tensor& x) const override { return forward(x, {}); }
+  /// @param moments  of x, if they are known
+  Tensor forward(const Tensor& x, const ChannelMoments& moments) const {
+    Tensor y = conv2_(norm2_.forward_relu_after(conv1_, norm1_, x, moments));
     if (training() && drop_rate_ > 0) y = dropout(y, drop_rate_, true);
     return y;
   }
@@ -71,8 +73,10 @@ class DenseBlock : public nn::Layer {
   }
 
   Tensor forward(const Tensor& x) const override {
-    ChannelBuffer buffer(x, channels_);
-    for (const DenseLayer* layer : layers_) buffer.append(layer->forward(buffer.channels()));
+    // Every layer normalises all channels so far, whose moments do not depend on the layer.
+    ChannelBuffer buffer(x, channels_, training());
+    for (const DenseLayer* layer : layers_)
+      buffer.append(layer->forward(buffer.channels(), buffer.moments()));
     return buffer.channels();
   }
 

@@ -34,17 +34,18 @@ class Shortcut : public nn::Sequential {
   }
 };
 
-/// Base of both blocks: relu(norm(body(x)) + shortcut(x)).
+/// Base of both blocks: relu(norm(conv(body(x))) + shortcut(x)).
 class ResidualBlock : public nn::Layer {
  public:
   Tensor forward(const Tensor& x) const final {
-    const Tensor y = body(x);
-    return last_norm().forward_relu(y, downsample_ ? downsample_->forward(x) : x);
+    const Tensor y = body(x), shortcut = downsample_ ? downsample_->forward(x) : x;
+    return last_norm().forward_relu_after(last_conv(), y, shortcut);
   }
 
  protected:
-  /// Up to the last convolution.
+  /// What comes before the last convolution.
   virtual Tensor body(const Tensor& x) const = 0;
+  virtual const nn::Conv2d& last_conv() const = 0;
   virtual const nn::BatchNorm2d& last_norm() const = 0;
   void add_downsample(int64_t in, int64_t out, int64_t stride) {
     if (stride != 1 || in != out) downsample_ = &add<Shortcut>("downsample", in, out, stride);
@@ -72,7 +73,8 @@ class BasicBlock : public ResidualBlock {
   }
 
  private:
-  Tensor body(const Tensor& x) const override { return conv2_(bn1_.forward_relu(conv1_(x))); }
+  Tensor body(const Tensor& x) const override { return bn1_.forward_relu_after(conv1_, x); }
+  const nn::Conv2d& last_conv() const override { return conv2_; }
   const nn::BatchNorm2d& last_norm() const override { return bn2_; }
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
@@ -96,8 +98,9 @@ class Bottleneck : public ResidualBlock {
 
  private:
   Tensor body(const Tensor& x) const override {
-    return conv3_(bn2_.forward_relu(conv2_(bn1_.forward_relu(conv1_(x)))));
+    return bn2_.forward_relu_after(conv2_, bn1_.forward_relu_after(conv1_, x));
   }
+  const nn::Conv2d& last_conv() const override { return conv3_; }
   const nn::BatchNorm2d& last_norm() const override { return bn3_; }
   nn::Conv2d& conv1_;
   nn::BatchNorm2d& bn1_;
@@ -154,7 +157,7 @@ class ResNet : public ImageModel {
   /// The result of stage 1..4 ("C2".."C5"): [N, H/4, W/4, C] for stage 1, halved by each later one.
   Tensor stage(const Tensor& x, int number) const {
     check<ValueError>(number >= 1 && number <= 4, "resnet", "stage expects 1..4, got ", number);
-    Tensor y = max_pool2d(bn1_.forward_relu(conv1_(x)), maxpool_);
+    Tensor y = max_pool2d(bn1_.forward_relu_after(conv1_, x), maxpool_);
     for (int s = 0; s < number; ++s) y = stages_[static_cast<size_t>(s)]->forward(y);
     return y;
   }

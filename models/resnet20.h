@@ -36,7 +36,8 @@ class SmallBlock : public nn::Layer {
   }
 
   Tensor forward(const Tensor& x) const override {
-    return relu(bn2_(conv2_(relu(bn1_(conv1_(x))))) + shortcut(x));
+    const Tensor y = bn1_.forward_relu_after(conv1_, x), added = shortcut(x);
+    return bn2_.forward_relu_after(conv2_, y, added);
   }
 
  private:
@@ -83,7 +84,7 @@ class SmallResNet : public ImageModel {
   }
 
   Tensor features(const Tensor& x) const override {
-    Tensor y = relu(bn1_(conv1_(x)));
+    Tensor y = bn1_.forward_relu_after(conv1_, x);
     for (const nn::Sequential* stage : stages_) y = stage->forward(y);
     return nn::global_avg_pool(y);
   }

@@ -24,10 +24,6 @@ struct Conv2dFusion {
 void conv2d_forward(CudaContext, const Conv2dShape& shape, const Tensor& x, const Tensor& weight,
                     const Tensor& y, const Conv2dFusion& fusion);
 
-/// dx = the gradient by x, or dx += when `accumulate`.
-void conv2d_backward_data(CudaContext, const Conv2dShape& shape, const Tensor& dy,
-                          const Tensor& weight, const Tensor& dx, bool accumulate);
-
 /// dw = the gradient by the filters of a convolution whose input was mapped as in Conv2dFusion.
 void conv2d_backward_weight(CudaContext, const Conv2dShape& shape, const Tensor& x,
                             const Tensor& dy, const Tensor& dw, const Tensor& input_scale,
@@ -36,6 +32,9 @@ void conv2d_backward_weight(CudaContext, const Conv2dShape& shape, const Tensor&
 }  // namespace cytograd::kernels
 
 namespace cytograd::cuda {
+
+/// Do products of this type have fewer digits than a float32 (bfloat16, TF32)?
+bool rounds_products(Dtype dtype);
 
 /// conv2d_forward with an input map; conv2d_mapped.cu.
 void conv2d_forward_mapped(CudaContext ctx, const kernels::Conv2dShape& shape, const Tensor& x,

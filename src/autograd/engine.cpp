@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "cytograd/autograd/record.h"
+#include "cytograd/core/autocast.h"
 #include "kernels/elementwise.h"
 #include "kernels/row_stride.h"
 
@@ -116,6 +117,7 @@ void Tensor::backward(const Tensor& grad_output) const {
   check<DeviceError>(grad_output.device() == device(), "backward", "the gradient expects ",
                      device(), ", got ", grad_output.device());
   const NoGrad no_grad;
+  const Autocast as_recorded(false);  // rules get and give the dtypes that their forward pass had
   Run run;
   run.deliver(node(), grad_output);
   run.finish();

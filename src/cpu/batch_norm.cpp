@@ -41,11 +41,10 @@ struct Affine {
 };
 
 template <class T>
-void update(const Tensor& running, const std::vector<double>& batch, double momentum,
-            double factor) {
+void update(const Tensor& running, const double* batch, double momentum, double factor) {
   if (!running.defined()) return;
   T* r = running.data<T>();
-  for (size_t c = 0; c < batch.size(); ++c)
+  for (int64_t c = 0; c < running.numel(); ++c)
     r[c] =
         static_cast<T>((1 - momentum) * static_cast<double>(r[c]) + momentum * factor * batch[c]);
 }
@@ -115,22 +114,34 @@ void backward(const BatchNormBackward& b) {
 
 }  // namespace
 
-void batch_norm_statistics(CpuContext, const Tensor& x, const Tensor& running_mean,
-                           const Tensor& running_var, double momentum, double eps,
-                           const Tensor& mean, const Tensor& rstd) {
+void channel_moments(CpuContext, const Tensor& x, const Tensor& mean, const Tensor& variance) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     const cpu::ChannelSizes s = sizes_of(x);
-    const auto rows = static_cast<double>(s.rows);
-    std::vector<double> mu(static_cast<size_t>(s.channels)), var(mu);
-    cpu::channel_moments<T>(s, rows_of<const T>(x), mu.data(), var.data());
-    for (int64_t c = 0; c < s.channels; ++c) {
-      var[c] /= rows;
-      mean.data<T>()[c] = static_cast<T>(mu[c]);
-      rstd.data<T>()[c] = static_cast<T>(1 / std::sqrt(var[c] + eps));
-    }
-    update<T>(running_mean, mu, momentum, 1);
-    update<T>(running_var, var, momentum, rows / (rows - 1));
+    double* deviations = variance.data<double>();
+    cpu::channel_moments<T>(s, rows_of<const T>(x), mean.data<double>(), deviations);
+    for (int64_t c = 0; c < s.channels; ++c) deviations[c] /= static_cast<double>(s.rows);
   });
+}
+
+void batch_norm_from_moments(CpuContext, int64_t count, const Tensor& mean, const Tensor& variance,
+                             const BatchStatistics& to) {
+  const auto rows = static_cast<double>(count);
+  const double *mu = mean.data<double>(), *var = variance.data<double>();
+  dispatch_floating(to.mean.dtype(), "batch_norm", [&]<class T>() {
+    for (int64_t c = 0; c < mean.numel(); ++c) {
+      to.mean.data<T>()[c] = static_cast<T>(mu[c]);
+      to.rstd.data<T>()[c] = static_cast<T>(1 / std::sqrt(var[c] + to.eps));
+    }
+    update<T>(to.running_mean, mu, to.momentum, 1);
+    update<T>(to.running_var, var, to.momentum, rows / (rows - 1));
+  });
+}
+
+void batch_norm_statistics(CpuContext ctx, const Tensor& x, const BatchStatistics& to) {
+  const Tensor mean = Tensor::empty(to.mean.shape(), Dtype::float64),
+               variance = Tensor::empty_like(mean);
+  channel_moments(ctx, x, mean, variance);
+  batch_norm_from_moments(ctx, sizes_of(x).rows, mean, variance, to);
 }
 
 void batch_norm_running(CpuContext, const Tensor& running_mean, const Tensor& running_var,

@@ -1,5 +1,7 @@
 #include "kernels/conv2d.h"
 
+#include "kernels/elementwise.h"
+
 namespace cytograd::kernels {
 
 void conv2d_forward(CpuContext, const Conv2dShape& shape, const Tensor& x, const Tensor& weight,
@@ -11,10 +13,12 @@ void conv2d_forward(CpuContext, const Conv2dShape& shape, const Tensor& x, const
 }
 
 void conv2d_backward_data(CpuContext, const Conv2dShape& shape, const Tensor& dy,
-                          const Tensor& weight, const Tensor& dx) {
+                          const Tensor& weight, const Tensor& dx, bool accumulate) {
+  const Tensor term = accumulate ? Tensor::empty_like(dx) : dx;
   dispatch_floating(dy.dtype(), "conv2d", [&]<class T>() {
-    conv2d_backward_data<T>(shape, dy.data<T>(), weight.data<T>(), dx.data<T>());
+    conv2d_backward_data<T>(shape, dy.data<T>(), weight.data<T>(), term.data<T>());
   });
+  if (accumulate) add_into(dx, term);
 }
 
 void conv2d_backward_weight(CpuContext, const Conv2dShape& shape, const Tensor& x, const Tensor& dy,

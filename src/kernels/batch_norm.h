@@ -1,20 +1,28 @@
 #pragma once
 
 #include "cytograd/core/tensor.h"
+#include "kernels/batch_statistics.h"
 #include "kernels/context.h"
 
 namespace cytograd::kernels {
 
 /// x, y, residual and gradients are [..., C] with a row_stride (kernels/row_stride.h); vectors are
-/// [C] and packed; all of one floating dtype.
+/// [C] and packed; all of one floating dtype, except that vectors are float32 where x is bfloat16.
 
-/// Mean and rstd (1 / sqrt(var + eps)) of the batch; running statistics, if defined, are updated.
-void batch_norm_statistics(CpuContext, const Tensor& x, const Tensor& running_mean,
-                           const Tensor& running_var, double momentum, double eps,
-                           const Tensor& mean, const Tensor& rstd);
-void batch_norm_statistics(CudaContext, const Tensor& x, const Tensor& running_mean,
-                           const Tensor& running_var, double momentum, double eps,
-                           const Tensor& mean, const Tensor& rstd);
+/// Mean and rstd of the batch; running statistics, if defined, are updated.
+void batch_norm_statistics(CpuContext, const Tensor& x, const BatchStatistics& statistics);
+void batch_norm_statistics(CudaContext, const Tensor& x, const BatchStatistics& statistics);
+
+/// Mean and biased variance [C] of x, float64.
+void channel_moments(CpuContext, const Tensor& x, const Tensor& mean, const Tensor& variance);
+void channel_moments(CudaContext, const Tensor& x, const Tensor& mean, const Tensor& variance);
+
+/// batch_norm_statistics of `rows` rows whose mean and biased variance are known: float64, or on
+/// CUDA float32.
+void batch_norm_from_moments(CpuContext, int64_t rows, const Tensor& mean, const Tensor& variance,
+                             const BatchStatistics& statistics);
+void batch_norm_from_moments(CudaContext, int64_t rows, const Tensor& mean, const Tensor& variance,
+                             const BatchStatistics& statistics);
 
 /// Mean and rstd from the running statistics.
 void batch_norm_running(CpuContext, const Tensor& running_mean, const Tensor& running_var,

@@ -35,11 +35,11 @@ void conv2d_forward(CpuContext, const Conv2dShape& shape, const Tensor& x, const
 void conv2d_forward(CudaContext, const Conv2dShape& shape, const Tensor& x, const Tensor& weight,
                     const Tensor& bias, const Tensor& y);
 
-/// dx = the gradient of sum(y * dy) by x. Overwritten.
+/// dx = the gradient of sum(y * dy) by x, or dx += it.
 void conv2d_backward_data(CpuContext, const Conv2dShape& shape, const Tensor& dy,
-                          const Tensor& weight, const Tensor& dx);
+                          const Tensor& weight, const Tensor& dx, bool accumulate = false);
 void conv2d_backward_data(CudaContext, const Conv2dShape& shape, const Tensor& dy,
-                          const Tensor& weight, const Tensor& dx);
+                          const Tensor& weight, const Tensor& dx, bool accumulate = false);
 
 /// dw = the gradient of sum(y * dy) by the filters. Overwritten.
 void conv2d_backward_weight(CpuContext, const Conv2dShape& shape, const Tensor& x, const Tensor& dy,

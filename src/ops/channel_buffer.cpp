@@ -32,8 +32,26 @@ void write(const Tensor& to, const Tensor& x) {
 
 Tensor ChannelBuffer::prefix(int64_t channels) const { return channels_of(block_, 0, channels); }
 
-ChannelBuffer::ChannelBuffer(const Tensor& first, int64_t capacity)
+void ChannelBuffer::take_moments(const Tensor& x, int64_t begin) {
+  if (!moments_.mean.defined()) return;
+  const ChannelMoments part = channel_moments(x);
+  write(channels_of(moments_.mean, begin, x.shape().back()), part.mean);
+  write(channels_of(moments_.variance, begin, x.shape().back()), part.variance);
+}
+
+ChannelMoments ChannelBuffer::moments() const {
+  if (!moments_.mean.defined()) return {};
+  const int64_t count = channels_.shape().back();
+  return {channels_of(moments_.mean, 0, count), channels_of(moments_.variance, 0, count)};
+}
+
+ChannelBuffer::ChannelBuffer(const Tensor& first, int64_t capacity, bool with_moments)
     : block_(Tensor::empty(with_channels(first.shape(), capacity), first.dtype(), first.device())) {
+  if (with_moments) {
+    moments_.mean = Tensor::empty({capacity}, Dtype::float64, first.device());
+    moments_.variance = Tensor::empty_like(moments_.mean);
+  }
+  take_moments(first, 0);
   channels_ = prefix(first.shape().back());
   write(channels_, first);
   channels_ = record("channel_buffer", {first}, channels_, {},
@@ -52,6 +70,7 @@ const Tensor& ChannelBuffer::append(const Tensor& x) {
                     block_.shape().back() - before, " channels, got ", x.shape());
   const Tensor whole = prefix(before + x.shape().back());
   write(channels_of(block_, before, x.shape().back()), x);
+  take_moments(x, before);
   channels_ =
       record("append", {channels_, x}, whole, {}, [](const auto& back, const Tensor& dy) -> Grads {
         const int64_t before = back.input_shape(0).back();

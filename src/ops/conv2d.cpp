@@ -1,20 +1,19 @@
 #include "cytograd/ops/conv2d.h"
 
 #include "cytograd/autograd/record.h"
-#include "cytograd/ops/elementwise.h"
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
 #include "kernels/conv2d.h"
 #include "ops/common.h"
+#include "ops/conv2d_parts.h"
 #include "ops/conv_arguments.h"
 
 namespace cytograd {
-namespace {
 
 using kernels::Conv2dShape;
 
-Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          const Conv2dOptions& o) {
+Conv2dShape conv2d_shape(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                         const Conv2dOptions& o) {
   constexpr const char* op = "conv2d";
   check_conv_arguments({op, "input [N, H, W, C_in] and weight [C_out, kH, kW, C_in/groups]",
                         o.stride, o.padding, o.dilation, o.groups},
@@ -47,37 +46,45 @@ Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& b
   return s;
 }
 
-}  // namespace
-
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
-              const Conv2dOptions& options) {
-  constexpr const char* op = "conv2d";
-  const Conv2dShape shape = checked_shape(x, weight, bias, options);
-  if (casts_to_bfloat16(x, weight)) {
-    const Tensor y = conv2d(x.to(Dtype::bfloat16), weight.to(Dtype::bfloat16), {}, options);
-    return bias.defined() ? add(y.to(Dtype::float32), bias) : y.to(Dtype::float32);
-  }
+Tensor conv2d_by(const Conv2dForward& forward, const Tensor& given_x, const Tensor& given_weight,
+                 const Tensor& given_bias, const Conv2dOptions& options) {
+  const Tensor x = product_operand(given_x), weight = product_operand(given_weight),
+               bias = product_operand(given_bias);
+  const Conv2dShape shape = conv2d_shape(x, weight, bias, options);
   const Tensor xc = x.contiguous(), wc = weight.contiguous();
-  const Tensor bc = bias.defined() ? bias.contiguous() : Tensor{};
   Tensor y =
       Tensor::empty({shape.n, shape.out_h(), shape.out_w(), shape.c_out}, x.dtype(), x.device());
-  on_device(x, [&](auto ctx) { kernels::conv2d_forward(ctx, shape, xc, wc, bc, y); });
-  return record(op, {x, weight, bias}, y, Saved{xc, wc}, shape,
+  forward(shape, xc, wc, packed(bias), y);
+  return record("conv2d", {x, weight, bias}, y, Saved{xc, wc}, shape,
                 [](const auto& back, const Tensor& grad) -> Grads {
                   const Conv2dShape& s = back.params;
                   const auto &x = back.saved[0], &weight = back.saved[1];
                   const Tensor dy = grad.contiguous();
                   Grads grads(3);
+                  // What x has from other uses is added to where it lies: that is no pass of its
+                  // own.
+                  const bool add = back.sums[0].defined() && back.sums[0].is_contiguous();
+                  if (add) grads[0] = back.take_sum(0);
                   for (const size_t i : {0, 1, 2})
-                    if (back.needs(i))
+                    if (back.needs(i) && !grads[i].defined())
                       grads[i] = Tensor::empty(back.input_shape(i), dy.dtype(), dy.device());
                   on_device(dy, [&](auto ctx) {
-                    if (back.needs(0)) kernels::conv2d_backward_data(ctx, s, dy, weight, grads[0]);
+                    if (back.needs(0))
+                      kernels::conv2d_backward_data(ctx, s, dy, weight, grads[0], add);
                     if (back.needs(1)) kernels::conv2d_backward_weight(ctx, s, x, dy, grads[1]);
                     if (back.needs(2)) kernels::column_sum(ctx, dy, grads[2]);
                   });
                   return grads;
                 });
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Conv2dOptions& options) {
+  const auto forward = [](const Conv2dShape& shape, const Tensor& image, const Tensor& filters,
+                          const Tensor& b, const Tensor& y) {
+    on_device(y, [&](auto ctx) { kernels::conv2d_forward(ctx, shape, image, filters, b, y); });
+  };
+  return conv2d_by(forward, x, weight, bias, options);
 }
 
 }  // namespace cytograd

@@ -1,7 +1,6 @@
 #include "cytograd/ops/conv_transpose2d.h"
 
 #include "cytograd/autograd/record.h"
-#include "cytograd/ops/elementwise.h"
 #include "kernels/binary.h"
 #include "kernels/column_sum.h"
 #include "kernels/context.h"
@@ -59,15 +58,12 @@ Conv2dShape checked_shape(const Tensor& x, const Tensor& weight, const Tensor& b
 
 }  // namespace
 
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+Tensor conv_transpose2d(const Tensor& given_x, const Tensor& given_weight, const Tensor& given_bias,
                         const ConvTranspose2dOptions& options) {
   constexpr const char* op = "conv_transpose2d";
+  const Tensor x = product_operand(given_x), weight = product_operand(given_weight),
+               bias = product_operand(given_bias);
   const Conv2dShape shape = checked_shape(x, weight, bias, options);
-  if (casts_to_bfloat16(x, weight)) {
-    const Tensor y =
-        conv_transpose2d(x.to(Dtype::bfloat16), weight.to(Dtype::bfloat16), {}, options);
-    return bias.defined() ? add(y.to(Dtype::float32), bias) : y.to(Dtype::float32);
-  }
   const Tensor xc = x.contiguous(), wc = weight.contiguous();
   Tensor y = Tensor::empty({shape.n, shape.h, shape.w, shape.c_in}, x.dtype(), x.device());
   on_device(x, [&](auto ctx) { kernels::conv2d_backward_data(ctx, shape, xc, wc, y); });

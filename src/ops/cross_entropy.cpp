@@ -51,8 +51,9 @@ void check_values(const kernels::CrossEntropyInput& in) {
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
+Tensor cross_entropy(const Tensor& given, const Tensor& labels,
                      const CrossEntropyOptions& options) {
+  const Tensor logits = widened(given);
   validate(logits, labels, options);
   const Tensor weight = options.class_weight.defined() ? packed(options.class_weight) : Tensor{};
   const kernels::CrossEntropyInput in{packed(logits), packed(labels), weight,

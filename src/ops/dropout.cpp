@@ -11,8 +11,7 @@ namespace cytograd {
 
 Tensor dropout(const Tensor& x, double p, bool training) {
   check<ValueError>(p >= 0 && p < 1, "dropout", "p must be in [0, 1), got ", p);
-  check<DtypeError>(x.dtype() == Dtype::float32 || x.dtype() == Dtype::float64, "dropout",
-                    "expects float32 or float64, got ", x.dtype());
+  check_computable("dropout", x);
   if (!training || p == 0) return x;
   const kernels::DropoutParams params{RandomScope::next_key("dropout", "dropout"),
                                       static_cast<uint64_t>(std::llround(p * 0x1p32)), 1 / (1 - p)};

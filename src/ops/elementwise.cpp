@@ -15,8 +15,7 @@ using kernels::UnaryParams;
 template <class F>
 Tensor unary(const char* op, const Tensor& x, UnaryParams params = {}) {
   constexpr int function = kernels::UnaryFunctions::index<F>();
-  check<DtypeError>(is_floating(x.dtype()) && x.dtype() != Dtype::bfloat16, op,
-                    "expects float32 or float64, got ", x.dtype());
+  check_computable(op, x);
   const Tensor xc = packed(x);
   Tensor y = Tensor::empty_like(xc);
   on_device(x, [&](auto ctx) { kernels::unary(ctx, function, params, xc, y); });
@@ -46,12 +45,18 @@ Tensor apply(const Tensor& a, const Tensor& b) {
   return y;
 }
 
+// Functions that are steep somewhere lose too much to the rounding of a short argument.
+template <class F>
+Tensor wide_unary(const char* op, const Tensor& x, UnaryParams params = {}) {
+  return unary<F>(op, widened(x), params);
+}
+
+// a and b are promoted().
 template <class F>
 Tensor binary(const char* op, const Tensor& a, const Tensor& b) {
   check<DtypeError>(a.dtype() == b.dtype(), op, "both operands expect one dtype, got ", a.dtype(),
                     " and ", b.dtype());
-  check<DtypeError>(a.dtype() == Dtype::float32 || a.dtype() == Dtype::float64, op,
-                    "expects float32 or float64, got ", a.dtype());
+  check_computable(op, a);
   check_device(op, a, b, "the second operand");
   broadcast_shapes(a.shape(), b.shape(), op);
   return apply<F>(a, b);
@@ -80,7 +85,8 @@ Grads share(const B& back, const Tensor& dy) {
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) {
+Tensor add(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   return record("add", {a, b}, binary<kernels::Add>("add", a, b), {},
                 [](const auto& back, const Tensor& dy) -> Grads {
                   return {back.needs(0) ? sum_to(dy, back.input_shape(0)) : Tensor{},
@@ -88,7 +94,8 @@ Tensor add(const Tensor& a, const Tensor& b) {
                 });
 }
 
-Tensor sub(const Tensor& a, const Tensor& b) {
+Tensor sub(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   return record("sub", {a, b}, binary<kernels::Sub>("sub", a, b), {},
                 [](const auto& back, const Tensor& dy) -> Grads {
                   Tensor da, db;
@@ -99,7 +106,8 @@ Tensor sub(const Tensor& a, const Tensor& b) {
                 });
 }
 
-Tensor mul(const Tensor& a, const Tensor& b) {
+Tensor mul(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   return record("mul", {a, b}, binary<kernels::Mul>("mul", a, b), {a, b},
                 [](const auto& back, const Tensor& dy) -> Grads {
                   Tensor da, db;
@@ -112,7 +120,8 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 }
 
 // d(a/b) = da/b - (a/b)/b db.
-Tensor div(const Tensor& a, const Tensor& b) {
+Tensor div(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   const Tensor y = binary<kernels::Div>("div", a, b);
   return record("div", {a, b}, y, {y, b}, [](const auto& back, const Tensor& dy) -> Grads {
     const Tensor da = apply<kernels::Div>(dy, back.saved[1]);
@@ -124,12 +133,14 @@ Tensor div(const Tensor& a, const Tensor& b) {
   });
 }
 
-Tensor maximum(const Tensor& a, const Tensor& b) {
+Tensor maximum(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   return record("maximum", {a, b}, binary<kernels::Maximum>("maximum", a, b), {a, b},
                 [](const auto& back, const Tensor& dy) { return share<true>(back, dy); });
 }
 
-Tensor minimum(const Tensor& a, const Tensor& b) {
+Tensor minimum(const Tensor& given_a, const Tensor& given_b) {
+  const auto [a, b] = promoted(given_a, given_b);
   return record("minimum", {a, b}, binary<kernels::Minimum>("minimum", a, b), {a, b},
                 [](const auto& back, const Tensor& dy) { return share<false>(back, dy); });
 }
@@ -150,18 +161,20 @@ Tensor operator/(const Tensor& a, double b) {
 Tensor operator+(double a, const Tensor& b) { return add(b, a); }
 Tensor operator-(double a, const Tensor& b) { return add(neg(b), a); }
 Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
-Tensor operator/(double a, const Tensor& b) { return unary<kernels::ScalarOver>("div", b, {a, 0}); }
+Tensor operator/(double a, const Tensor& b) {
+  return wide_unary<kernels::ScalarOver>("div", b, {a, 0});
+}
 Tensor operator-(const Tensor& x) { return neg(x); }
 
 Tensor neg(const Tensor& x) { return unary<kernels::MulScalar>("neg", x, {-1, 0}); }
-Tensor exp(const Tensor& x) { return unary<kernels::Exp>("exp", x); }
-Tensor expm1(const Tensor& x) { return unary<kernels::Expm1>("expm1", x); }
-Tensor log(const Tensor& x) { return unary<kernels::Log>("log", x); }
-Tensor sqrt(const Tensor& x) { return unary<kernels::Sqrt>("sqrt", x); }
-Tensor square(const Tensor& x) { return unary<kernels::Square>("square", x); }
+Tensor exp(const Tensor& x) { return wide_unary<kernels::Exp>("exp", x); }
+Tensor expm1(const Tensor& x) { return wide_unary<kernels::Expm1>("expm1", x); }
+Tensor log(const Tensor& x) { return wide_unary<kernels::Log>("log", x); }
+Tensor sqrt(const Tensor& x) { return wide_unary<kernels::Sqrt>("sqrt", x); }
+Tensor square(const Tensor& x) { return wide_unary<kernels::Square>("square", x); }
 Tensor abs(const Tensor& x) { return unary<kernels::Abs>("abs", x); }
 Tensor pow(const Tensor& x, double exponent) {
-  return unary<kernels::Pow>("pow", x, {exponent, 0});
+  return wide_unary<kernels::Pow>("pow", x, {exponent, 0});
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   check<ValueError>(low <= high, "clamp", "low must be <= high, got ", low, " and ", high);
@@ -174,6 +187,6 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 }
 Tensor sigmoid(const Tensor& x) { return unary<kernels::Sigmoid>("sigmoid", x); }
 Tensor tanh(const Tensor& x) { return unary<kernels::Tanh>("tanh", x); }
-Tensor softplus(const Tensor& x) { return unary<kernels::Softplus>("softplus", x); }
+Tensor softplus(const Tensor& x) { return wide_unary<kernels::Softplus>("softplus", x); }
 
 }  // namespace cytograd

@@ -28,7 +28,7 @@ Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const T
                   double eps) {
   check_arguments(x, groups, weight, bias, eps);
   const Tensor xp = packed(x), wp = packed(weight), bp = packed(bias), y = Tensor::empty_like(x);
-  const Tensor mean = Tensor::empty({x.size(0), groups}, x.dtype(), x.device()),
+  const Tensor mean = Tensor::empty({x.size(0), groups}, vector_dtype(x), x.device()),
                rstd = Tensor::empty_like(mean);
   on_device(x, [&](auto ctx) { kernels::group_norm(ctx, xp, wp, bp, eps, y, mean, rstd); });
 
@@ -43,7 +43,7 @@ Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const T
       [](const auto& back, const Tensor& dy) -> Grads {
         const Tensor& x = back.saved[0];
         const auto vector_if = [&](bool wanted) {
-          return wanted ? Tensor::empty({x.size(-1)}, x.dtype(), x.device()) : Tensor{};
+          return wanted ? Tensor::empty({x.size(-1)}, vector_dtype(x), x.device()) : Tensor{};
         };
         const auto [has_weight, has_bias] = back.params;
         const Tensor dx = back.needs(0) ? Tensor::empty_like(x) : Tensor{};

@@ -52,7 +52,8 @@ Tensor read(const char* op, const Tensor& x, int dim, const Tensor& index) {
 
 }  // namespace
 
-Tensor gather(const Tensor& x, int dim, const Tensor& index) {
+Tensor gather(const Tensor& given, int dim, const Tensor& index) {
+  const Tensor x = widened(given);
   dim = normalize_dim(dim, x.ndim(), "gather");
   check<ShapeError>(within(index.shape(), x.shape(), dim), "gather", "index ", index.shape(),
                     " does not fit input ", x.shape(), " except along axis ", dim);
@@ -61,7 +62,8 @@ Tensor gather(const Tensor& x, int dim, const Tensor& index) {
   return read("gather", x, dim, index);
 }
 
-Tensor index_select(const Tensor& x, int dim, const Tensor& index) {
+Tensor index_select(const Tensor& given, int dim, const Tensor& index) {
+  const Tensor x = widened(given);
   dim = normalize_dim(dim, x.ndim(), "index_select");
   check<ShapeError>(index.ndim() == 1, "index_select", "index expects one axis, got ",
                     index.shape());
@@ -73,7 +75,8 @@ Tensor index_select(const Tensor& x, int dim, const Tensor& index) {
   return read("index_select", x, dim, index.as_strided(shape, strides, index.offset()));
 }
 
-Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& src) {
+Tensor scatter_add(const Tensor& given, int dim, const Tensor& index, const Tensor& given_src) {
+  const Tensor x = widened(given), src = widened(given_src);
   dim = normalize_dim(dim, x.ndim(), "scatter_add");
   check<DtypeError>(x.dtype() == Dtype::float32 || x.dtype() == Dtype::float64, "scatter_add",
                     "expects float32 or float64, got ", x.dtype());

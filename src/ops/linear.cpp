@@ -1,7 +1,6 @@
 #include "cytograd/ops/linear.h"
 
 #include "cytograd/autograd/record.h"
-#include "cytograd/ops/elementwise.h"
 #include "cytograd/ops/shape.h"
 #include "kernels/matmul.h"
 #include "ops/common.h"
@@ -13,7 +12,7 @@ void validate(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check<ShapeError>(weight.ndim() == 2, "linear", "weight expects [out, in], got ", weight.shape());
   check<ShapeError>(x.ndim() >= 1 && x.size(-1) == weight.size(1), "linear", "input expects [..., ",
                     weight.size(1), "] for weight ", weight.shape(), ", got ", x.shape());
-  check_product_dtype("linear", x);
+  check_computable("linear", x);
   check<DtypeError>(weight.dtype() == x.dtype(), "linear", "weight expects ", x.dtype(), ", got ",
                     weight.dtype());
   check_device("linear", x, weight, "weight");
@@ -43,13 +42,10 @@ Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, const Shape
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor linear(const Tensor& given_x, const Tensor& given_weight, const Tensor& given_bias) {
+  const Tensor x = product_operand(given_x), weight = product_operand(given_weight),
+               bias = product_operand(given_bias);
   validate(x, weight, bias);
-  if (casts_to_bfloat16(x, weight)) {
-    const Tensor y =
-        linear(x.to(Dtype::bfloat16), weight.to(Dtype::bfloat16), {}).to(Dtype::float32);
-    return bias.defined() ? add(y, bias) : y;
-  }
   Shape shape = x.shape();
   shape[x.ndim() - 1] = weight.size(0);
   const Tensor rows = as_rows(x), packed_bias = bias.defined() ? packed(bias) : Tensor{};

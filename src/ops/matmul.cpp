@@ -36,16 +36,14 @@ void validate(const Tensor& a, const Tensor& b) {
   check_device("matmul", a, b, "the second operand");
   check<DtypeError>(a.dtype() == b.dtype(), "matmul", "both operands expect one dtype, got ",
                     a.dtype(), " and ", b.dtype());
-  check_product_dtype("matmul", a);
+  check_computable("matmul", a);
 }
 
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
+Tensor matmul(const Tensor& given_a, const Tensor& given_b) {
+  const Tensor a = product_operand(given_a), b = product_operand(given_b);
   validate(a, b);
-  // Undoing a broadcast sums gradients, which bfloat16 is too short for.
-  if (casts_to_bfloat16(a, b) && batch_of(a.shape()) == batch_of(b.shape()))
-    return matmul(a.to(Dtype::bfloat16), b.to(Dtype::bfloat16)).to(Dtype::float32);
   if (b.ndim() == 2 && a.ndim() > 2 && a.is_contiguous() && a.numel() > 0) {
     // One matrix on the right: the axes in front of `a` are more rows.
     return reshape(matmul(reshape(a, {-1, a.size(-1)}), b),

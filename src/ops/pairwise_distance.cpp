@@ -5,10 +5,11 @@
 
 namespace cytograd {
 
-Tensor pairwise_distance(const Tensor& x, const Tensor& y) {
+Tensor pairwise_distance(const Tensor& given_x, const Tensor& given_y) {
   constexpr const char* op = "pairwise_distance";
+  const bool one = one_set(given_x, given_y);
+  const Tensor x = widened(given_x), y = one ? x : widened(given_y);
   check_row_pairs(op, x, y);
-  const bool one = one_set(x, y);
   const Tensor xc = x.contiguous(), yc = one ? xc : y.contiguous();
   Tensor d = Tensor::empty({x.size(0), y.size(0)}, x.dtype(), x.device());
   on_device(x, [&](auto ctx) { kernels::pairwise_distance(ctx, xc, yc, d); });

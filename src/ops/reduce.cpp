@@ -71,7 +71,9 @@ struct SumParams {
   double divisor;
 };
 
-Tensor sum_divided(const char* op, const Tensor& x, const Dims& dims, bool keepdim, bool average) {
+Tensor sum_divided(const char* op, const Tensor& given, const Dims& dims, bool keepdim,
+                   bool average) {
+  const Tensor x = widened(given);
   check_floating(x, op);
   const Mask mask = mask_of(dims, x.ndim(), op);
   const Shape result = reduced_shape(x.shape(), mask, keepdim);
@@ -112,7 +114,8 @@ Shape without_last(const Shape& shape) {
 
 // Runs `op` on rows along `dim` and puts the axis back if asked.
 template <class F>
-Tensor along(const char* name, const Tensor& x, int dim, bool keepdim, F&& op) {
+Tensor along(const char* name, const Tensor& given, int dim, bool keepdim, F&& op) {
+  const Tensor x = widened(given);
   check_floating(x, name);
   dim = normalize_dim(dim, x.ndim(), name);
   const Tensor y = op(with_dim_last(x, dim));

@@ -177,8 +177,12 @@ Tensor slice(const Tensor& x, int dim, int64_t begin, int64_t end, int64_t step)
                 });
 }
 
-Tensor concat(const Tensors& tensors, int dim) {
-  check<ValueError>(!tensors.empty(), "concat", "expects at least one tensor");
+Tensor concat(const Tensors& given, int dim) {
+  check<ValueError>(!given.empty(), "concat", "expects at least one tensor");
+  // float32 and bfloat16 together give float32.
+  Tensors tensors = given;
+  for (Tensor& x : tensors)
+    for (const Tensor& other : given) x = promoted(x, other).first;
   const Tensor& first = tensors[0];
   dim = normalize_dim(dim, first.ndim(), "concat");
   Shape shape = first.shape();

@@ -22,7 +22,8 @@ Tensor softmax_rows(const char* op, const Tensor& x, bool logarithm) {
   });
 }
 
-Tensor along(const char* op, const Tensor& x, int dim, bool logarithm) {
+Tensor along(const char* op, const Tensor& given, int dim, bool logarithm) {
+  const Tensor x = widened(given);
   check<DtypeError>(x.dtype() == Dtype::float32 || x.dtype() == Dtype::float64, op,
                     "expects float32 or float64, got ", x.dtype());
   dim = normalize_dim(dim, x.ndim(), op);

@@ -32,7 +32,9 @@ int64_t channels_of(const Tensor& x) { return x.ndim() > 0 ? x.size(-1) : 1; }
 
 }  // namespace
 
-Tensor squared_error(const Tensor& prediction, const Tensor& target, const Tensor& weight) {
+Tensor squared_error(const Tensor& given, const Tensor& given_target, const Tensor& given_weight) {
+  const Tensor prediction = widened(given), target = widened(given_target),
+               weight = widened(given_weight);
   validate(prediction, target, weight);
   const Tensor x = packed(prediction), y = packed(target), w = packed(weight);
   Tensor result = Tensor::empty({}, x.dtype(), x.device());

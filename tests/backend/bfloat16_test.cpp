@@ -56,7 +56,8 @@ TEST_CASE("batch_norm of bfloat16 has float32 statistics") {
     v.bias = vector_of(0.25, c), v.mean = made({c}, Dtype::float32);
     v.rstd = made({c}, Dtype::float32);
     const auto statistics = [&](CudaContext ctx, const Tensors& in) {
-      kernels::batch_norm_statistics(ctx, in[0], {}, {}, 0.1, 1e-5, v.mean, v.rstd);
+      kernels::batch_norm_statistics(
+          ctx, in[0], {.mean = v.mean, .rstd = v.rstd, .momentum = 0.1, .eps = 1e-5});
     };
     check_rounded({x, dy}, [&](CudaContext ctx, const Tensors& in) {
       const Tensor y = made(shape, in[0].dtype());

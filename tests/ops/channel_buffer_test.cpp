@@ -3,8 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "cytograd/autograd/grad_mode.h"
-#include "cytograd/ops/batch_norm.h"
-#include "cytograd/ops/conv2d.h"
+#include "cytograd/ops/batch_norm_conv2d.h"
 #include "cytograd/ops/elementwise.h"
 #include "cytograd/ops/reduce.h"
 #include "cytograd/ops/shape.h"
@@ -169,4 +168,33 @@ TEST_CASE("channel_buffer refuses bad arguments") {
   check_op_error<ValueError>(
       [&] { batch_norm(x, {}, {}, {}, {}, {.training = true, .recompute = true}, x); },
       "batch_norm: recompute is not possible with a residual");
+}
+
+TEST_CASE("channel_buffer knows the moments of its channels where they are wanted") {
+  Tensor a = Tensor::empty({2, 5, 3}, Dtype::float64), b = Tensor::empty({2, 5, 4}, Dtype::float64);
+  for (int64_t i = 0; i < a.numel(); ++i) a.data<double>()[i] = static_cast<double>(i * i % 17);
+  for (int64_t i = 0; i < b.numel(); ++i) b.data<double>()[i] = static_cast<double>(i * i % 23);
+  ChannelBuffer buffer(a, 9, true);
+  CHECK(buffer.moments().mean.to_vector<double>() == channel_moments(a).mean.to_vector<double>());
+  const Tensor& all = buffer.append(b);
+  const ChannelMoments got = buffer.moments(), want = channel_moments(all);
+  CHECK(got.mean.shape() == Shape{7});
+  for (const auto& [x, y] :
+       {std::pair(got.mean, want.mean), std::pair(got.variance, want.variance)})
+    for (int64_t c = 0; c < 7; ++c)
+      CHECK(x.data<double>()[c] == doctest::Approx(y.data<double>()[c]).epsilon(1e-13));
+  // A norm that is given them sums nothing, and is the same norm.
+  BatchNormLayer norm{{}, {}, {}, {}, {.training = true, .relu = true}};
+  const Conv2dLayer filter{Tensor::ones({2, 1, 1, 7}, Dtype::float64), {}, {}};
+  const Tensor image = reshape(all, {2, 5, 1, 7});
+  const auto y = batch_norm_conv2d(image, norm, filter, norm).to_vector<double>();
+  norm.moments = got;
+  BatchNormLayer after = norm;
+  after.moments = {};
+  const auto z = batch_norm_conv2d(image, norm, filter, after).to_vector<double>();
+  for (size_t i = 0; i < y.size(); ++i) CHECK(z[i] == doctest::Approx(y[i]).epsilon(1e-10));
+  CHECK(!ChannelBuffer(a, 3).moments().mean.defined());
+  norm.moments.mean = Tensor::ones({6}, Dtype::float64);
+  check_op_error<ShapeError>([&] { batch_norm_conv2d(image, norm, filter, after); },
+                             "batch_norm: moments expect [7], got [6]");
 }

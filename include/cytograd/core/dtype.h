@@ -16,11 +16,11 @@
 
 namespace cytograd {
 
-/// Element types. float32 and float64 compute; bfloat16 is storage on the CPU; indices are int64,
-/// images uint8.
+/// Element types. float32 and float64 compute; bfloat16 computes on CUDA, and on the CPU is
+/// storage; indices are int64, images uint8.
 enum class Dtype : uint8_t { float32, float64, bfloat16, int64, uint8 };
 
-/// Storage-only 16-bit float: the upper half of a float32.
+/// 16-bit float: the upper half of a float32.
 struct bfloat16 {
   uint16_t bits;
 };

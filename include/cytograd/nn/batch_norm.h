@@ -1,7 +1,8 @@
 #pragma once
 
+#include "cytograd/nn/conv2d.h"
 #include "cytograd/nn/module.h"
-#include "cytograd/ops/batch_norm.h"
+#include "cytograd/ops/batch_norm_conv2d.h"
 
 namespace cytograd::nn {
 
@@ -22,6 +23,24 @@ class BatchNorm2d : public Layer {
   /// max(forward(x) + residual, 0) in one pass; without a residual where that is undefined.
   Tensor forward_relu(const Tensor& x, const Tensor& residual = {}) const {
     return apply(x, residual, true);
+  }
+
+  /// forward(conv(x)) and forward_relu(conv(x), residual): the statistics may then be taken while
+  /// the convolution writes (ops/conv2d_batch_norm.h).
+  virtual Tensor forward_after(const Conv2d& conv, const Tensor& x) const {
+    return apply_after(conv, x, {}, false);
+  }
+  Tensor forward_relu_after(const Conv2d& conv, const Tensor& x,
+                            const Tensor& residual = {}) const {
+    return apply_after(conv, x, residual, true);
+  }
+  /// forward_relu(conv(before.forward_relu(x))); ops/batch_norm_conv2d.h.
+  /// @param moments  of x, if they are known
+  Tensor forward_relu_after(const Conv2d& conv, const BatchNorm2d& before, const Tensor& x,
+                            const ChannelMoments& moments) const {
+    BatchNormLayer first = before.layer(true, {});
+    first.moments = moments;
+    return batch_norm_conv2d(x, first, {conv.weight, conv.bias, conv.options}, layer(true, {}));
   }
 
   /// Frozen: running statistics are used also in training, and weight and bias are not trained. For
@@ -49,16 +68,28 @@ class BatchNorm2d : public Layer {
   }
 
  private:
-  Tensor apply(const Tensor& x, const Tensor& residual, bool relu) const {
+  // Counts the batch.
+  BatchNormLayer layer(bool relu, const Tensor& residual) const {
     const bool batch = training() && !frozen_;
     if (batch) ++*num_batches_tracked.data<int64_t>();
-    return batch_norm(x, weight, bias, running_mean, running_var,
-                      {.training = batch,
-                       .momentum = momentum,
-                       .eps = eps,
-                       .relu = relu,
-                       .recompute = recompute && relu && !residual.defined()},
-                      residual);
+    return {weight,
+            bias,
+            running_mean,
+            running_var,
+            {.training = batch,
+             .momentum = momentum,
+             .eps = eps,
+             .relu = relu,
+             .recompute = recompute && relu && !residual.defined()},
+            {}};
+  }
+  Tensor apply(const Tensor& x, const Tensor& residual, bool relu) const {
+    const BatchNormOptions options = layer(relu, residual).options;
+    return batch_norm(x, weight, bias, running_mean, running_var, options, residual);
+  }
+  Tensor apply_after(const Conv2d& conv, const Tensor& x, const Tensor& residual, bool relu) const {
+    return conv2d_batch_norm(x, {conv.weight, conv.bias, conv.options}, layer(relu, residual),
+                             residual);
   }
   bool frozen_ = false;
 };
@@ -68,6 +99,9 @@ class BatchNormReLU : public BatchNorm2d {
  public:
   using BatchNorm2d::BatchNorm2d;
   Tensor forward(const Tensor& x) const override { return forward_relu(x); }
+  Tensor forward_after(const Conv2d& conv, const Tensor& x) const override {
+    return forward_relu_after(conv, x);
+  }
 };
 
 }  // namespace cytograd::nn

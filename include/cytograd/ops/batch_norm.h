@@ -14,6 +14,22 @@ struct BatchNormOptions {
   bool recompute = false;
 };
 
+/// Mean and biased variance of each channel, float64 [C]; undefined where they are not known.
+struct ChannelMoments {
+  Tensor mean{}, variance{};
+};
+
+/// Over all axes but the last of x [..., C]; no gradient. float32, float64, on CUDA bfloat16.
+/// @throws ShapeError if x is a scalar, DtypeError
+ChannelMoments channel_moments(const Tensor& x);
+
+/// What batch_norm takes beside its input, as one value.
+struct BatchNormLayer {
+  Tensor weight, bias, running_mean, running_var;
+  BatchNormOptions options;
+  ChannelMoments moments{};  ///< of the input, if they are known: training then does not sum them
+};
+
 /// Batch normalisation over all axes but the last (Ioffe and Szegedy 2015):
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel, then `+ residual` where that is
 /// given and max(., 0) where `relu` is asked for, all in one pass. Neither the value before the
@@ -31,7 +47,8 @@ struct BatchNormOptions {
 /// @return the shape of x
 ///
 /// Gradients: x, weight, bias, residual. float32 (sums of at most 1024 terms in float32, then
-/// float64), float64. The variance is two-pass. Same bits for any number of threads.
+/// float64), float64, on CUDA bfloat16 with vectors in float32. The variance is two-pass. Same bits
+/// for any number of threads.
 /// @throws ShapeError if a vector is not [C] or the residual not of x's shape, or in training if
 /// there is only one value per channel; StateError if running statistics are needed and undefined
 /// or require a gradient; ValueError for eps < 0, momentum outside 0..1 or

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cytograd/core/tensor.h"
+#include "cytograd/ops/batch_norm.h"
 
 namespace cytograd {
 
@@ -17,14 +17,17 @@ class ChannelBuffer {
  public:
   /// Starts with a copy of `first` [..., C].
   /// @param capacity  channels that there will be room for, at least C
+  /// @param with_moments  take mean and variance of every part as it comes
   /// @throws ShapeError if `first` is a scalar, ValueError if capacity is too small
-  ChannelBuffer(const Tensor& first, int64_t capacity);
+  ChannelBuffer(const Tensor& first, int64_t capacity, bool with_moments = false);
   // A copy would write other channels to the same memory.
   ChannelBuffer(const ChannelBuffer&) = delete;
   ChannelBuffer& operator=(const ChannelBuffer&) = delete;
 
   /// All channels so far.
   const Tensor& channels() const { return channels_; }
+  /// Mean and variance of all channels so far, if wanted: norms that read them need not sum again.
+  ChannelMoments moments() const;
   /// Adds x [..., G] and returns all channels, [..., C + G].
   /// @throws ShapeError if x differs from them in another axis than the last or there is no room,
   /// DtypeError
@@ -32,8 +35,10 @@ class ChannelBuffer {
 
  private:
   Tensor prefix(int64_t channels) const;
+  void take_moments(const Tensor& x, int64_t begin);
   Tensor block_;  // [..., capacity]; outside the graph
   Tensor channels_;
+  ChannelMoments moments_;  // [capacity]
 };
 
 }  // namespace cytograd

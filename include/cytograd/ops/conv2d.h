@@ -22,7 +22,8 @@ struct Conv2dOptions {
 /// @param bias    [C_out], or undefined for none
 /// @return [N, H', W', C_out], H' = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1
 ///
-/// Gradients: x, weight, bias. float32, float64. Same bits for any number of threads.
+/// Gradients: x, weight, bias. float32, float64, bfloat16 on CUDA (core/autocast.h). Same bits for
+/// any number of threads.
 /// @throws ShapeError for shapes that do not fit or a filter larger than the padded image;
 /// ValueError for stride, dilation or groups < 1 or padding < 0; DtypeError
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},

@@ -24,7 +24,8 @@ struct ConvTranspose2dOptions {
 /// @return [N, H', W', C_out],
 ///         H' = (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1
 ///
-/// Gradients: x, weight, bias. float32, float64. Same bits for any number of threads.
+/// Gradients: x, weight, bias. float32, float64, bfloat16 on CUDA (core/autocast.h). Same bits for
+/// any number of threads.
 /// @throws ShapeError for shapes that do not fit or an empty result; ValueError for stride,
 /// dilation or groups < 1, padding < 0 or output_padding outside 0..stride-1;
 /// DtypeError

@@ -17,7 +17,7 @@ struct CrossEntropyOptions {
 ///   l_n = -(1 - e) w[y_n] log p[n, y_n] - e/C * sum_c w[c] log p[n, c].
 /// `mean` divides the sum by sum_n w[y_n], the weight of the targets; this is how
 /// torch.nn.functional.cross_entropy weighs.
-/// @param logits [N, C], float32 or float64   @param labels [N], int64
+/// @param logits [N, C], float32 or float64, on CUDA bfloat16 as float32   @param labels [N], int64
 /// @return a scalar, or [N] for Reduction::none. Gradient: logits only.
 /// @throws ShapeError, DtypeError; ValueError for N = 0 with mean, a label out of range (naming
 ///   the label and its position), a negative weight, or targets whose weights sum to 0 with mean.

@@ -3,9 +3,10 @@
 #include "cytograd/core/tensor.h"
 
 /// @file
-/// Operations on each element alone. float32 and float64; both operands of a binary operation have
-/// one dtype and broadcast by NumPy's rule. NaN in gives NaN out, also in `maximum`, `clamp` and
-/// `relu`. All are differentiable and give the same bits for any number of threads.
+/// Operations on each element alone. float32, float64, bfloat16 on CUDA (core/autocast.h); both
+/// operands of a binary operation have one dtype and broadcast by NumPy's rule. NaN in gives NaN
+/// out, also in `maximum`, `clamp` and `relu`. All are differentiable and give the same bits for
+/// any number of threads.
 ///
 /// @throws DtypeError for other or differing dtypes, ShapeError if shapes do not broadcast
 

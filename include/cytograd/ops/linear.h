@@ -4,7 +4,8 @@
 
 namespace cytograd {
 
-/// x weight^T + bias. float32 and float64. Differentiable in all three.
+/// x weight^T + bias. float32, float64, bfloat16 on CUDA (core/autocast.h). Differentiable in all
+/// three.
 /// @param x [..., in]   @param weight [out, in]   @param bias [out], or undefined for none
 /// @return [..., out]   @throws ShapeError, DtypeError
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});

@@ -4,8 +4,8 @@
 #include "cytograd/core/tensor.h"
 
 /// @file
-/// Pooling over windows of an image [N, H, W, C], each channel by itself. float32, float64. Same
-/// bits for any number of threads, forward and backward.
+/// Pooling over windows of an image [N, H, W, C], each channel by itself. float32, float64,
+/// bfloat16 on CUDA. Same bits for any number of threads, forward and backward.
 ///
 /// A sliding window gives H' = floor((H + 2 padding - kernel) / stride) + 1 rows; with ceil_mode
 /// the floor is a ceiling, less a last window that would start beyond the image and its leading

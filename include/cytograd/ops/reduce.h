@@ -6,9 +6,9 @@
 #include "cytograd/core/tensor.h"
 
 /// @file
-/// Reductions along axes. float32 and float64. Sums run in float64 over fixed chunks combined in
-/// order, so the bits do not depend on the number of threads. `keepdim` keeps a reduced axis with
-/// size 1. Negative axes count from the end.
+/// Reductions along axes. float32 and float64; bfloat16 on CUDA as float32. Sums run in float64
+/// over fixed chunks combined in order, so the bits do not depend on the number of threads.
+/// `keepdim` keeps a reduced axis with size 1. Negative axes count from the end.
 
 namespace cytograd {
 

@@ -4,9 +4,9 @@
 
 /// @file
 /// Resizing of images [N, H, W, C] to any height and width, smaller ones included (without
-/// smoothing). Gradient: x. float32, float64. Same bits for any number of threads.
-/// All throw ShapeError unless x has four axes and a pixel, ValueError for height or width < 1,
-/// DtypeError.
+/// smoothing). Gradient: x. float32, float64, bfloat16 on CUDA. Same bits for any number of
+/// threads. All throw ShapeError unless x has four axes and a pixel, ValueError for height or width
+/// < 1, DtypeError.
 
 namespace cytograd {
 
