@@ -89,7 +89,7 @@ struct TrainConfig {
   int64_t patience = 0;  ///< epochs without a better validation macro-F1 before stopping; 0: never
   int64_t seed = 0;
   std::string device = "cpu";
-  std::string precision = "float32";  ///< of products, on a device: tf32, bfloat16
+  std::string precision = "float32";  ///< on a device: tf32 (products), bfloat16 (core/autocast.h)
 
   bool operator==(const TrainConfig&) const = default;
 };
