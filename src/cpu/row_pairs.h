@@ -34,29 +34,37 @@ inline bool same_rows(const Tensor& x, const Tensor& y) {
 
 /// Calls `row(i, first, count, out)`, which fills out[j] for row first + j of y, and stores
 /// `last(out[j])`. Of a set against itself only first + j >= i is asked for; a chunk pairs long
-/// rows with short ones.
+/// rows with short ones. A few rows of x meet a block of y while it is in the first-level cache.
 template <class T, class Row, class Last>
 void fill_distances(const Tensor& x, const Tensor& y, const Tensor& d, Row row, Last last) {
+  constexpr int64_t group = 4, most = 256, block_bytes = int64_t{16} << 10;
   const int64_t n = x.size(0), m = y.size(0);
+  const int64_t row_bytes = std::max<int64_t>(1, y.size(1) * static_cast<int64_t>(sizeof(T)));
+  const int64_t block = std::clamp<int64_t>(block_bytes / row_bytes, 4, most);
   const bool same = same_rows(x, y);
   T* out = d.data<T>();
-  const auto fill = [=](int64_t i) {
-    constexpr int64_t block = 256;
-    double sums[block];
-    for (int64_t first = same ? i : 0; first < m; first += block) {
-      const int64_t count = m - first < block ? m - first : block;
-      row(i, first, count, sums);
-      for (int64_t j = 0; j < count; ++j) {
-        const T value = static_cast<T>(last(sums[j]));
-        out[i * m + first + j] = value;
-        if (same) out[(first + j) * m + i] = value;
+  const auto fill = [=](int64_t g) {
+    double sums[most];
+    const int64_t top = g * group, bottom = std::min(top + group, n);
+    for (int64_t first = same ? top : 0; first < m; first += block) {
+      const int64_t end = std::min(first + block, m);
+      for (int64_t i = top; i < bottom; ++i) {
+        const int64_t from = same ? std::max(first, i) : first;
+        if (from >= end) continue;
+        row(i, from, end - from, sums);
+        for (int64_t j = from; j < end; ++j) {
+          const T value = static_cast<T>(last(sums[j - from]));
+          out[i * m + j] = value;
+          if (same) out[j * m + i] = value;
+        }
       }
     }
   };
-  parallel_for((n + 1) / 2, 2, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      fill(i);
-      if (n - 1 - i != i) fill(n - 1 - i);
+  const int64_t groups = (n + group - 1) / group;
+  parallel_for((groups + 1) / 2, 1, [=](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; ++g) {
+      fill(g);
+      if (groups - 1 - g != g) fill(groups - 1 - g);
     }
   });
 }

@@ -75,7 +75,7 @@ void draw_group(svg::Picture& picture, const BarChart& chart, const BarChart::Gr
 void draw_legend(svg::Picture& picture, const BarChart& chart) {
   const std::string name = "length of the embedding:";
   picture.text(left, 51, name);
-  double x = left + svg::text_width(name, 13) + 8;
+  double x = left + svg::text_width(name, 11.5) + 10;
   for (size_t i = 0; i < chart.lengths.size(); ++i) {
     const std::string text = std::to_string(chart.lengths[i]);
     picture.rect(x, 40, 13, 13, length_color(chart.lengths[i], i));

@@ -1,6 +1,7 @@
 #include "cytograd/train/task.h"
 
 #include <algorithm>
+#include <map>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/text.h"
@@ -44,6 +45,27 @@ Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
   return out;
 }
 
+namespace {
+
+// Validation cells that are drawn one by one may be copies of training files; these train instead.
+void keep_copies_together(const Task& task, Split& split) {
+  std::map<std::string, std::string> trained;  // path by hash
+  const auto sample = [&](int64_t i) { return static_cast<size_t>(i); };
+  for (const int64_t i : split.train)
+    if (!task.hashes[sample(i)].empty())
+      trained.emplace(task.hashes[sample(i)], task.dataset.samples[sample(i)].path);
+  std::vector<int64_t> val;
+  for (const int64_t i : split.val) {
+    const auto copy = trained.find(task.hashes[sample(i)]);
+    const bool both = copy != trained.end() && copy->second != task.dataset.samples[sample(i)].path;
+    (both ? split.train : val).push_back(i);
+  }
+  split.val = val;
+  std::sort(split.train.begin(), split.train.end());
+}
+
+}  // namespace
+
 Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
   return split_task(load_data(config, progress), config);
 }
@@ -59,6 +81,8 @@ Task split_task(Task out, const TrainConfig& config) {
     options.val_grouped = config.val_grouped;
     options.seed = static_cast<uint64_t>(config.seed);
     out.folds = make_splits(out.dataset, options);
+    if (!config.val_grouped)
+      for (Split& split : out.folds) keep_copies_together(out, split);
   }
   if (config.fold >= static_cast<int64_t>(out.folds.size()))
     throw ConfigError(Fault{"cfg", config.splits, "", "no fold " + std::to_string(config.fold),

@@ -210,6 +210,19 @@ TEST_CASE("guided embeddings: settings and guides that do not fit are refused be
   refused(lab.guided("t", "triplet", {"--batch", "1"}), "no valid triplet");
 }
 
+TEST_CASE("guided embeddings: copies of a file do not stand on both sides of the validation part") {
+  const GuidedLab lab;
+  int copies = 0;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(lab.data + "/tiny"))
+    files.push_back(entry.path());
+  for (const auto& file : files)
+    std::filesystem::copy_file(file, lab.data + "/tiny/copy" + std::to_string(copies++) + ".png");
+  const ProgramResult result = cyto(lab.guided("copies", "guide2d", {"--epochs", "1"}));
+  REQUIRE_MESSAGE(result.exit == 0, result.err);
+  CHECK(has(lab.file("copies", "splits.csv"), ",val,"));
+}
+
 TEST_CASE("crossval: a grid of cells and folds, resumed and summed up") {
   const GuidedLab lab;
   const std::string grid = lab.folder / "grid.toml", out = lab.folder / "cv";

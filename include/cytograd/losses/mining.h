@@ -93,16 +93,27 @@ inline Mined mine_all(const MiningInput& in, Mining mining) {
   std::vector<int64_t> counts(in.rows());
   parallel_for(static_cast<int64_t>(in.rows()), 8, [&](int64_t begin, int64_t end) {
     std::vector<std::pair<double, size_t>> positives;
+    std::vector<double> sorted;  // their distances
     std::vector<int64_t> steps;
     for (auto a = static_cast<size_t>(begin); a < static_cast<size_t>(end); ++a) {
       positives.clear();
       for (size_t j = 0; j < in.columns(); ++j)
         if (in.positive(a, j)) positives.emplace_back(in.at(a, j), j);
       std::sort(positives.begin(), positives.end());
-      const auto first_where = [&](auto&& holds) {
-        return std::partition_point(positives.begin(), positives.end(),
-                                    [&](const auto& p) { return !holds(p.first); }) -
-               positives.begin();
+      sorted.clear();
+      for (const auto& p : positives) sorted.push_back(p.first);
+      // How many positives lie below a place. Few are counted, many halved; neither branches, as
+      // the result is chance.
+      const auto below = [&](auto&& holds) -> std::ptrdiff_t {
+        std::ptrdiff_t count = 0;
+        if (sorted.size() <= 32) {
+          for (const double p : sorted) count += holds(p) ? 1 : 0;
+          return count;
+        }
+        const double* at = sorted.data();
+        size_t left = sorted.size();
+        for (; left > 1; left -= left / 2) at += holds(at[left / 2 - 1]) ? left / 2 : 0;
+        return at - sorted.data() + (holds(*at) ? 1 : 0);
       };
       // How many triplets each positive is in, as steps between neighbours of the sorted order.
       steps.assign(positives.size() + 1, 0);
@@ -111,11 +122,11 @@ inline Mined mine_all(const MiningInput& in, Mining mining) {
       for (size_t q = 0; q < in.columns() && n > 0; ++q) {
         if (!in.negative(a, q)) continue;
         const double d = in.at(a, q);
-        const auto not_nearer = [d](double p) { return p >= d; };
+        const auto nearer = [d](double p) { return p < d; };
         const auto first = mining == Mining::all_hard
-                               ? first_where(not_nearer)
-                               : first_where([&](double p) { return p + in.margin > d; });
-        const auto last = mining == Mining::semi_hard ? first_where(not_nearer) : n;
+                               ? below(nearer)
+                               : below([&](double p) { return p + in.margin <= d; });
+        const auto last = mining == Mining::semi_hard ? below(nearer) : n;
         if (last <= first) continue;
         c[q] -= static_cast<double>(last - first);
         ++steps[static_cast<size_t>(first)];

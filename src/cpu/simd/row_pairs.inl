@@ -132,29 +132,45 @@ void gradients(const T* x, RowBlock<T> y, int64_t count, const T* weight, T* dx)
   }
 }
 
+// The pairs of `rows` rows from i on with all rows after them. Every dx_j takes its terms in the
+// order of i, so that results do not depend on how many rows are taken at once.
+template <class Term, int rows, class T>
+inline void own_rows(const T* x, int64_t i, int64_t n, const T* weight, T* dx) {
+  using V = Vector<T>;
+  static_assert(pair_strip<T> % lanes<T> == 0);
+  constexpr int64_t width = pair_strip<T>;
+  for (int64_t k = 0; k < width; k += lanes<T>) {
+    V a[rows], sum[rows];
+    for (int r = 0; r < rows; ++r) {
+      a[r] = load<V>(x + (i + r) * width + k);
+      sum[r] = load<V>(dx + (i + r) * width + k);
+    }
+    for (int r = 0; r < rows; ++r)
+      for (int s = r + 1; s < rows; ++s) {
+        const V step = Term::of(a[r], a[s], V{} + weight[(i + r) * n + i + s]);
+        sum[r] += step;
+        sum[s] -= step;
+      }
+    for (int64_t j = i + rows; j < n; ++j) {
+      const V b = load<V>(x + j * width + k);
+      V own = load<V>(dx + j * width + k);
+      for (int r = 0; r < rows; ++r) {
+        const V step = Term::of(a[r], b, V{} + weight[(i + r) * n + j]);
+        sum[r] += step;
+        own -= step;
+      }
+      store(dx + j * width + k, own);
+    }
+    for (int r = 0; r < rows; ++r) store(dx + (i + r) * width + k, sum[r]);
+  }
+}
+
 template <class Term, class T>
 void own_gradients(const T* x, int64_t n, const T* weight, T* dx) {
-  using V = Vector<T>;
-  constexpr int64_t width = pair_strip<T>, vectors = width / lanes<T>;
-  for (int64_t i = 0; i < n * width; ++i) dx[i] = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    V a[vectors], sum[vectors];
-    for (int64_t v = 0; v < vectors; ++v) {
-      a[v] = load<V>(x + i * width + v * lanes<T>);
-      sum[v] = load<V>(dx + i * width + v * lanes<T>);
-    }
-    for (int64_t j = i + 1; j < n; ++j) {
-      const V w = V{} + weight[i * n + j];
-      for (int64_t v = 0; v < vectors; ++v) {
-        const int64_t at = j * width + v * lanes<T>;
-        const V b = load<V>(x + at);
-        const V step = Term::of(a[v], b, w);
-        sum[v] += step;
-        store(dx + at, load<V>(dx + at) - step);
-      }
-    }
-    for (int64_t v = 0; v < vectors; ++v) store(dx + i * width + v * lanes<T>, sum[v]);
-  }
+  for (int64_t i = 0; i < n * pair_strip<T>; ++i) dx[i] = 0;
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) own_rows<Term, 4>(x, i, n, weight, dx);
+  for (; i < n; ++i) own_rows<Term, 1>(x, i, n, weight, dx);
 }
 
 template <class T>
