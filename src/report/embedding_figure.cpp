@@ -92,7 +92,7 @@ void draw_regions(svg::Picture& picture, const EmbeddingFigure& f, const Frame& 
 
 void draw_axes(svg::Picture& picture, const EmbeddingFigure& f, const Frame& frame) {
   const double step =
-      svg::tick_step(std::max(frame.high[0] - frame.low[0], frame.high[1] - frame.low[1]), 6);
+      svg::tick_step(std::min(frame.high[0] - frame.low[0], frame.high[1] - frame.low[1]), 5);
   const double floor = top + frame.height;
   for (double v = std::ceil(frame.low[0] / step) * step; v <= frame.high[0]; v += step) {
     picture.line(frame.x(v), floor, frame.x(v), floor + 5, svg::soft, 1);
