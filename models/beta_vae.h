@@ -29,10 +29,12 @@ inline Posterior posterior_of(const Tensor& head) {
 /// @param epsilon  [B, D]; if undefined it is drawn from the RandomScope of this thread
 /// @throws StateError if it is to be drawn outside a RandomScope
 inline Tensor sample(const Posterior& posterior, const Tensor& epsilon = {}) {
-  const Tensor& mu = posterior.mu;
+  // float32 where mu and log_var are bfloat16.
+  const Tensor deviation = exp(posterior.log_var * 0.5);
   const Tensor noise =
-      epsilon.defined() ? epsilon : random_normal(mu.shape(), mu.dtype(), mu.device());
-  return mu + exp(posterior.log_var * 0.5) * noise;
+      epsilon.defined() ? epsilon
+                        : random_normal(deviation.shape(), deviation.dtype(), deviation.device());
+  return posterior.mu + deviation * noise;
 }
 
 }  // namespace cytograd::models

@@ -7,9 +7,11 @@
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/memory.h"
 #include "cytograd/core/random.h"
+#include "cytograd/core/random_scope.h"
 #include "cytograd/models/densenet.h"
 #include "cytograd/models/resnet.h"
 #include "cytograd/models/resnet20.h"
+#include "cytograd/models/rna_vae.h"
 #include "cytograd/ops/cross_entropy.h"
 #include "cytograd/ops/matmul.h"
 
@@ -152,6 +154,22 @@ TEST_CASE("autocast: gradients are near float32 where no norm amplifies rounding
   };
   const Shape images{6, 16, 16, 3};
   check_near(train(make, images, true, true), train(make, images, false, true), 0.03);
+}
+
+TEST_CASE("autocast: a step of the RNA autoencoder") {
+  models::RnaVae model(20);
+  model.to(Device::cuda());
+  const Tensor x = draw({5, 20}, "x").to(Device::cuda());
+  const auto step = [&](bool cast) {
+    model.zero_grad();
+    const RandomScope scope(1, 0);
+    const Autocast products(cast);
+    const Tensor loss = models::rna_vae_loss(model.forward(x), x, {});
+    CHECK(loss.dtype() == Dtype::float32);
+    loss.backward();
+    return loss.item();
+  };
+  CHECK(step(true) == doctest::Approx(step(false)).epsilon(0.02));
 }
 
 TEST_CASE("autocast: a training step is captured as a graph") {
