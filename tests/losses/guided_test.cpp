@@ -332,6 +332,10 @@ TEST_CASE("batches that say nothing have defined losses") {
   near(tied.item(), 0.357107);
   tied.backward();
   near(tie.grad(), {{-.75, .25}, {.25, 0}, {.146447, -.353553}, {.353553, .103553}});
+  // Two positives of anchor 0 are equally far: the first is taken.
+  const Tensor far = matrix({{0, 0}, {1, 0}, {-1, 0}, {5, 0}});
+  triplet_loss(far, classes({0, 0, 0, 1}), {.margin = 10}).value.backward();
+  near(far.grad(), {{0, 0}, {4. / 3, 0}, {-1. / 3, 0}, {-1, 0}});
 }
 
 TEST_CASE("batches of one class or one sample have defined distances to the guide") {

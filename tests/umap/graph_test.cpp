@@ -86,6 +86,19 @@ TEST_CASE("umap graph: duplicates meet the floors of sigma (U2)") {
   check_all(s.sigma, {0.000208333, 0.000250, 0.000375});
 }
 
+TEST_CASE("umap graph: sigma solves its equation with a duplicate among the neighbours") {
+  umap::Neighbors n;
+  n.rows = 1;
+  n.k = 8;
+  n.distance = {0, 0, 1, 2, 3, 4, 5, 6};
+  const umap::Scales s = umap::smooth_scales(n);
+  CHECK(s.rho[0] == 1);
+  // The duplicate and the nearest other count as 1.
+  double sum = 2;
+  for (int d = 2; d <= 6; ++d) sum += std::exp(-(d - 1) / static_cast<double>(s.sigma[0]));
+  CHECK(std::abs(sum - 3) < 1e-4);
+}
+
 TEST_CASE("umap graph: fractional local connectivity") {
   const Neighbors near{1, 4, std::vector<int32_t>(4), {0, 1, 2, 4}};
   check_all(smooth_scales(near, 1.5).rho, {1.5});
