@@ -1,5 +1,7 @@
+#include <atomic>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cytograd/autograd/record.h"
 #include "cytograd/core/autocast.h"
@@ -39,10 +41,41 @@ void check_gradient(const Node& node, size_t i, const Tensor& grad) {
                        " for input ", i, ", expected ", input.dtype, " ", input.shape);
 }
 
+// Leaves with a home, of all threads: passes that cannot meet one need not look for them.
+std::atomic<int64_t> homes{0};
+
+// How many terms the gradient of each leaf with a home gets in a pass that begins at `root`.
+using Terms = std::unordered_map<Node*, int64_t>;
+Terms count_terms(Node* root) {
+  Terms terms;
+  std::unordered_set<Node*> seen{root};
+  std::vector<Node*> pending{root};
+  if (root->home) ++terms[root];
+  while (!pending.empty()) {
+    const Node* node = pending.back();
+    pending.pop_back();
+    for (const autograd::Input& input : node->inputs) {
+      if (!input.node) continue;
+      if (input.node->home) ++terms[input.node.get()];
+      if (seen.insert(input.node.get()).second) pending.push_back(input.node.get());
+    }
+  }
+  return terms;
+}
+
 // One backward pass.
 class Run {
  public:
+  explicit Run(Node* root) {
+    if (homes == 0) return;
+    terms_ = count_terms(root);
+    std::map<autograd::LeafGroup*, std::vector<size_t>> groups;
+    for (const auto& [leaf, count] : terms_) groups[leaf->home->group].push_back(leaf->home->leaf);
+    for (const auto& [group, leaves] : groups) group->begin_pass(leaves);
+  }
+
   void deliver(const std::shared_ptr<Node>& node, Tensor grad) {
+    if (node->home) return deliver_home(*node, grad);
     if (node->sequence == 0) {
       // A leaf owns its gradient: later accumulation must not write into memory that others share.
       if (!node->leaf_grad.defined() && !may_keep(grad)) grad = grad.clone();
@@ -63,6 +96,16 @@ class Run {
   }
 
  private:
+  void deliver_home(Node& leaf, const Tensor& grad) {
+    const Tensor& place = leaf.home->place;
+    if (leaf.leaf_grad.defined())
+      kernels::add_into(place, grad);
+    else
+      place.copy_(grad);
+    leaf.leaf_grad = place;
+    if (--terms_[&leaf] == 0) leaf.home->group->complete(leaf.home->leaf);
+  }
+
   void step(Node& node, Tensor grad) {
     check<StateError>(!node.consumed, node.name,
                       "backward was already run through this graph; compute the result again");
@@ -98,9 +141,23 @@ class Run {
 
   // Larger sequence = recorded later: a node is ready once every later node has run.
   std::map<uint64_t, std::pair<std::shared_ptr<Node>, Tensor>, std::greater<>> ready_;
+  Terms terms_;  // still to come
 };
 
 }  // namespace
+
+void autograd::set_home(Node& leaf, std::unique_ptr<LeafHome> home) {
+  homes += (home ? 1 : 0) - (leaf.home ? 1 : 0);
+  if (leaf.leaf_grad.defined()) {
+    const NoGrad no_grad;
+    if (home)
+      home->place.copy_(leaf.leaf_grad);
+    else
+      leaf.leaf_grad = leaf.leaf_grad.clone();
+    if (home) leaf.leaf_grad = home->place;
+  }
+  leaf.home = std::move(home);
+}
 
 void Tensor::backward() const {
   check<ShapeError>(numel() == 1, "backward", "a result of one element is expected, got ", shape(),
@@ -118,7 +175,7 @@ void Tensor::backward(const Tensor& grad_output) const {
                      device(), ", got ", grad_output.device());
   const NoGrad no_grad;
   const Autocast as_recorded(false);  // rules get and give the dtypes that their forward pass had
-  Run run;
+  Run run(node().get());
   run.deliver(node(), grad_output);
   run.finish();
 }

@@ -264,6 +264,12 @@ void Tensor::set_grad(const Tensor& grad) const {
                     "only a leaf that requires a gradient keeps one");
   check<ShapeError>(!grad.defined() || grad.shape() == i.shape, "set_grad", "expects shape ",
                     i.shape);
+  if (i.node->home && grad.defined()) {
+    const NoGrad no_grad;
+    i.node->home->place.copy_(grad);
+    i.node->leaf_grad = i.node->home->place;
+    return;
+  }
   i.node->leaf_grad = grad;
 }
 

@@ -31,12 +31,35 @@ struct NoParams {};
 
 namespace autograd {
 
+struct Node;
+
 /// What a node remembers of one input.
 struct Input {
   std::shared_ptr<Node> node;  ///< null when no gradient is wanted
   Shape shape;
   Dtype dtype;
 };
+
+/// Leaves whose gradients live in memory of the group, which learns in each backward pass when a
+/// gradient is complete (optim/gradient_buckets.h). Calls come from the thread that runs backward,
+/// with recording off.
+class LeafGroup {
+ public:
+  virtual ~LeafGroup() = default;
+  /// A pass begins that gives a gradient to these of its leaves, in any order.
+  virtual void begin_pass(const std::vector<size_t>& leaves) = 0;
+  /// The last term of a leaf's gradient was added.
+  virtual void complete(size_t leaf) = 0;
+};
+
+/// The place of a leaf's gradient in a group.
+struct LeafHome {
+  LeafGroup* group;
+  size_t leaf;
+  Tensor place;  ///< packed; shape and dtype of the leaf
+};
+/// Gives a leaf a home, or takes it away (null); its gradient so far stays its own or moves in.
+void set_home(Node& leaf, std::unique_ptr<LeafHome> home);
 
 /// One recorded operation, or a leaf (a tensor whose gradient is kept).
 struct Node {
@@ -45,7 +68,8 @@ struct Node {
   Shape shape;            ///< of the output
   Dtype dtype = Dtype::float32;
   std::vector<Input> inputs;
-  Tensor leaf_grad;  ///< leaves only
+  Tensor leaf_grad;  ///< leaves only; `home->place` or undefined where there is a home
+  std::unique_ptr<LeafHome> home;  ///< of a leaf in a group
   bool consumed = false;
 
   Node() = default;

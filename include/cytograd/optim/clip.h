@@ -12,4 +12,9 @@ double grad_norm(const NamedTensors& parameters);
 /// @return the length before   @throws ValueError unless max_norm > 0
 double clip_grad_norm(const NamedTensors& parameters, double max_norm);
 
+/// The same without a look at the result, which a captured graph (core/cuda.h) cannot take: the
+/// length before goes to `norm`, a float64 scalar on the device of the gradients. An infinite
+/// max_norm only measures.
+void clip_grad_norm(const NamedTensors& parameters, double max_norm, const Tensor& norm);
+
 }  // namespace cytograd::optim
