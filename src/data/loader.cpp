@@ -10,9 +10,11 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/image.h"
+#include "data/raw_parts.h"
 
 namespace cytograd {
 
@@ -70,6 +72,7 @@ Image read_opaque(const std::string& path, ImageOptions options) {
 struct Slot {
   Batch batch;
   std::vector<uint64_t> streams;  // per sample: names its random numbers
+  std::vector<RawPart> parts;     // with LoaderOptions::raw
   int64_t claimed = 0, done = 0;
   int64_t failed_at = -1;  // the first sample that failed
   std::exception_ptr error;
@@ -158,7 +161,10 @@ struct Loader::State {
     b.epoch = epoch;
     b.number = next_batch++;
     const int64_t size = options.preprocess.size;
-    b.images = Tensor::empty({n, size, size, 3});
+    if (options.raw)
+      slot->parts.resize(static_cast<size_t>(n));
+    else
+      b.images = Tensor::empty({n, size, size, 3});
     b.labels = Tensor::empty({n}, Dtype::int64);
     for (int64_t i = 0; i < n; ++i) {
       const size_t at = static_cast<size_t>(first + i);
@@ -217,6 +223,13 @@ struct Loader::State {
         slot->failed_at = i;
         slot->error = error;
       }
+      if (options.raw && slot->done + 1 == slot->batch.size() && !slot->error) {
+        // The last of them joins the parts, while `done` still says that the batch is in work.
+        lock.unlock();
+        error = joined(*slot);
+        lock.lock();
+        if (error) slot->error = error;
+      }
       if (++slot->done == slot->batch.size()) finished.notify_all();
     }
   }
@@ -228,13 +241,27 @@ struct Loader::State {
     slot.batch.faults.emplace(i, std::move(fault));
   }
 
+  std::exception_ptr joined(Slot& slot) const {
+    try {
+      slot.batch.raw = join_parts(std::exchange(slot.parts, {}), options.preprocess);
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
+  }
+
   void load(Slot& slot, int64_t i) {
     const size_t at = static_cast<size_t>(i);
     const Sample& sample = dataset.samples[static_cast<size_t>(slot.batch.indices[at])];
     const std::shared_ptr<const Image> image = decoded(sample);
     const int64_t size = options.preprocess.size;
-    prepare(*image, sample, options.preprocess, options.augmentation,
-            Rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch), slot.streams[at]),
+    const Rng rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch),
+                  slot.streams[at]);
+    if (options.raw) {
+      slot.parts[at] = raw_part(*image, sample, options.preprocess, options.augmentation, rng);
+      return;
+    }
+    prepare(*image, sample, options.preprocess, options.augmentation, rng,
             slot.batch.images.data<float>() + i * size * size * 3);
   }
 
@@ -265,6 +292,8 @@ Loader::Loader(const Dataset& dataset, std::vector<int64_t> indices, LoaderOptio
   check<ValueError>(options.threads >= 0, "loader", "expected 0 or more threads, got ",
                     options.threads);
   check<ValueError>(!indices.empty(), "loader", "expected at least one sample");
+  check<ValueError>(!options.raw || !options.collect_faults, "loader",
+                    "raw batches have no place for faults");
   for (const int64_t i : indices)
     check<ValueError>(i >= 0 && i < dataset.size(), "loader", "expected indices below ",
                       dataset.size(), ", got ", i);

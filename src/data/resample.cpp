@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/pixel.h"
+
 namespace cytograd::resample {
 
 namespace {
@@ -14,28 +16,20 @@ struct Axis {
   std::vector<float> weight;
 };
 
-// A triangle of half-width max(scale, 1) around (i + 0.5) * scale, cut at the ends of the region
-// and renormalised there.
 void make_axis(int64_t in, int64_t out, Axis& axis) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double support = std::max(scale, 1.0);
-  axis.taps = std::min<int64_t>(in, static_cast<int64_t>(std::ceil(support)) * 2 + 1);
+  axis.taps = pixel::most_taps(in, out);
   axis.first.assign(static_cast<size_t>(out), 0);
   axis.weight.assign(static_cast<size_t>(out * axis.taps), 0.0f);
   for (int64_t i = 0; i < out; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * scale;
-    int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-    const int64_t end = std::min<int64_t>(in, static_cast<int64_t>(centre + support + 0.5));
+    const pixel::Window window(in, out, i);
     double sum = 0;
-    for (int64_t j = begin; j < end; ++j)
-      sum += std::max(0.0, 1 - std::abs(static_cast<double>(j) + 0.5 - centre) / support);
+    for (int64_t j = window.begin; j < window.end; ++j) sum += window.weight(j);
     // All rows read `taps` pixels: shift the window inside and fill with zero weights.
-    const int64_t start = std::min(begin, in - axis.taps);
+    const int64_t start = std::min(window.begin, in - axis.taps);
     axis.first[static_cast<size_t>(i)] = start;
     float* w = axis.weight.data() + i * axis.taps - start;
-    for (int64_t j = begin; j < end; ++j)
-      w[j] = static_cast<float>(
-          std::max(0.0, 1 - std::abs(static_cast<double>(j) + 0.5 - centre) / support) / sum);
+    for (int64_t j = window.begin; j < window.end; ++j)
+      w[j] = static_cast<float>(window.weight(j) / sum);
   }
 }
 
@@ -62,10 +56,10 @@ const uint8_t* locate(const Image& image, const Region& r, Scratch& s, int64_t& 
   stride = r.width * c;
   s.patch.resize(static_cast<size_t>(r.height * stride));
   for (int64_t y = 0; y < r.height; ++y) {
-    const int64_t from = reflect(r.y + y, image.height);
+    const int64_t from = pixel::reflect(r.y + y, image.height);
     uint8_t* to = s.patch.data() + y * stride;
     for (int64_t x = 0; x < r.width; ++x, to += c) {
-      const uint8_t* p = image.at(from, reflect(r.x + x, image.width));
+      const uint8_t* p = image.at(from, pixel::reflect(r.x + x, image.width));
       for (int64_t k = 0; k < c; ++k) to[k] = p[k];
     }
   }
@@ -87,13 +81,6 @@ void shrink_row(const float* in, const Axis& axis, int64_t n, float* out) {
 }
 
 }  // namespace
-
-int64_t reflect(int64_t i, int64_t n) {
-  const int64_t period = 2 * n;
-  i %= period;
-  if (i < 0) i += period;
-  return i < n ? i : period - 1 - i;
-}
 
 void resize_region(const Image& image, const Region& region, int64_t height, int64_t width,
                    Planes& out) {
@@ -123,27 +110,13 @@ void resize_region(const Image& image, const Region& region, int64_t height, int
   }
 }
 
-void rotate_into(const Planes& in, double radians, Planes& out) {
-  const double cosine = std::cos(radians), sine = std::sin(radians);
-  const double my = static_cast<double>(in.height - 1) / 2,
-               mx = static_cast<double>(in.width - 1) / 2;
-  const double oy = static_cast<double>(out.height - 1) / 2,
-               ox = static_cast<double>(out.width - 1) / 2;
+void rotate_into(const Planes& in, double cosine, double sine, Planes& out) {
   for (int64_t y = 0; y < out.height; ++y)
     for (int64_t x = 0; x < out.width; ++x) {
-      const double dy = static_cast<double>(y) - oy, dx = static_cast<double>(x) - ox;
-      const double sy = std::clamp(my + cosine * dy - sine * dx, 0.0, 2 * my);
-      const double sx = std::clamp(mx + sine * dy + cosine * dx, 0.0, 2 * mx);
-      const int64_t y0 = static_cast<int64_t>(sy), x0 = static_cast<int64_t>(sx);
-      const int64_t down = y0 + 1 < in.height ? in.width : 0, right = x0 + 1 < in.width ? 1 : 0;
-      const float fy = static_cast<float>(sy - static_cast<double>(y0)),
-                  fx = static_cast<float>(sx - static_cast<double>(x0));
-      for (int c = 0; c < 3; ++c) {
-        const float* p = in.plane(c) + y0 * in.width + x0;
-        const float top = p[0] + fx * (p[right] - p[0]);
-        const float bottom = p[down] + fx * (p[down + right] - p[down]);
-        out.plane(c)[y * out.width + x] = top + fy * (bottom - top);
-      }
+      const pixel::Turned at(in.height, out.height, cosine, sine, y, x);
+      const int64_t down = at.y + 1 < in.height ? in.width : 0, right = at.x + 1 < in.width ? 1 : 0;
+      for (int c = 0; c < 3; ++c)
+        out.plane(c)[y * out.width + x] = at.of(in.plane(c) + at.y * in.width + at.x, right, down);
     }
 }
 

@@ -11,10 +11,6 @@
 
 namespace cytograd::resample {
 
-/// Index of the pixel that continues an axis of n pixels by reflection: -1 -> 0, n -> n-1 (the
-/// border pixel is repeated once), for any i.
-int64_t reflect(int64_t i, int64_t n);
-
 /// Three planes of float values in 0..255, one after the other: [3, height, width].
 struct Planes {
   int64_t height = 0, width = 0;
@@ -30,8 +26,8 @@ struct Planes {
 void resize_region(const Image& image, const Region& region, int64_t height, int64_t width,
                    Planes& out);
 
-/// Pixels of `in` at the points of a rotation by `radians` about the centre, bilinear; the result
-/// is size x size from the middle of `in`.
-void rotate_into(const Planes& in, double radians, Planes& out);
+/// Pixels of the square `in` at the points of a rotation about the centre, bilinear; the result is
+/// the square of the size of `out` from the middle of `in`.
+void rotate_into(const Planes& in, double cosine, double sine, Planes& out);
 
 }  // namespace cytograd::resample

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
-#include "data/colour.h"
+#include "data/change.h"
 #include "data/resample.h"
+#include "kernels/pixel.h"
 
 namespace cytograd {
 
@@ -104,9 +104,9 @@ Image crop(const Image& image, const Region& region) {
                     region.width, "x", region.height);
   Image out(region.height, region.width, image.channels);
   for (int64_t y = 0; y < region.height; ++y) {
-    const int64_t from = resample::reflect(region.y + y, image.height);
+    const int64_t from = pixel::reflect(region.y + y, image.height);
     for (int64_t x = 0; x < region.width; ++x) {
-      const uint8_t* p = image.at(from, resample::reflect(region.x + x, image.width));
+      const uint8_t* p = image.at(from, pixel::reflect(region.x + x, image.width));
       std::copy(p, p + image.channels, out.at(y, x));
     }
   }
@@ -172,103 +172,6 @@ Image rotate_90(const Image& image, int64_t turns) {
 
 namespace {
 
-// How output pixels walk over the square of prepared planes: flips and quarter turns cost nothing.
-struct Walk {
-  int64_t start = 0, down, right;
-  Walk(int64_t size, bool mirror_x, bool mirror_y, int64_t turns) {
-    // Position (y, x) of the output, through the inverse of each change, last one first.
-    const auto at = [&](int64_t y, int64_t x) {
-      for (int64_t t = 0; t < turns; ++t) {
-        const int64_t old = y;
-        y = x;
-        x = size - 1 - old;
-      }
-      if (mirror_y) y = size - 1 - y;
-      if (mirror_x) x = size - 1 - x;
-      return y * size + x;
-    };
-    start = at(0, 0);
-    down = size > 1 ? at(1, 0) - start : 0;
-    right = size > 1 ? at(0, 1) - start : 0;
-  }
-};
-
-// Random part of the region: area and aspect as in "Going deeper with convolutions" (Szegedy et
-// al. 2015), ten tries, then the whole region.
-Region random_part(const Region& whole, const Augmentation& a, Rng& rng) {
-  if (a.area_min >= 1 && a.area_max <= 1 && a.aspect_max <= 1) return whole;
-  const double area = static_cast<double>(whole.height * whole.width);
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    const double part = area * rng.uniform(a.area_min, a.area_max);
-    const double aspect = std::exp(rng.uniform(-1, 1) * std::log(std::max(a.aspect_max, 1.0)));
-    const int64_t w = std::llround(std::sqrt(part * aspect));
-    const int64_t h = std::llround(std::sqrt(part / aspect));
-    if (w < 1 || h < 1 || w > whole.width || h > whole.height) continue;
-    const int64_t y = whole.y + rng.below(whole.height - h + 1);
-    const int64_t x = whole.x + rng.below(whole.width - w + 1);
-    return {y, x, h, w};
-  }
-  return whole;
-}
-
-void change_colours(Planes& p, const Augmentation& a, Rng& rng) {
-  const auto factor = [&](double v) { return static_cast<float>(rng.uniform(1 - v, 1 + v)); };
-  if (a.stain > 0 || a.stain_bias > 0) {
-    std::array<float, 3> scale{}, bias{};
-    for (size_t i = 0; i < 3; ++i) {
-      scale[i] = factor(a.stain);
-      bias[i] = static_cast<float>(rng.uniform(-a.stain_bias, a.stain_bias));
-    }
-    colour::stain(p, scale, bias);
-  }
-  std::vector<int> order = {0, 1, 2, 3};
-  if (a.brightness > 0 || a.contrast > 0 || a.saturation > 0 || a.hue > 0) rng.shuffle(order);
-  for (const int what : order) {
-    if (what == 0 && a.brightness > 0) colour::brightness(p, factor(a.brightness));
-    if (what == 1 && a.contrast > 0) colour::contrast(p, factor(a.contrast));
-    if (what == 2 && a.saturation > 0) colour::saturation(p, factor(a.saturation));
-    if (what == 3 && a.hue > 0) colour::hue(p, static_cast<float>(rng.uniform(-a.hue, a.hue)));
-  }
-  if (a.gray > 0 && rng.chance(a.gray)) colour::gray(p);
-  if (a.blur > 0 && rng.chance(a.blur))
-    colour::blur(p, static_cast<float>(rng.uniform(0.1, std::max(0.1, a.blur_sigma))));
-}
-
-// The prepared square, and how to walk over it.
-Walk fill_planes(const Image& image, const Sample& sample, const Preprocess& preprocess,
-                 const Augmentation& a, Rng& rng, Planes& planes) {
-  check<ValueError>(preprocess.size > 0, "prepare", "expected a positive size, got ",
-                    preprocess.size);
-  check<ValueError>(image.channels == 1 || image.channels == 3, "prepare",
-                    "expected 1 or 3 channels, got ", image.channels);
-  const int64_t size = preprocess.size;
-  const Region whole = source_region(image.height, image.width, sample, preprocess);
-  const Region part = random_part(whole, a, rng);
-  const double radians =
-      a.rotate > 0 ? rng.uniform(-a.rotate, a.rotate) * std::numbers::pi / 180 : 0;
-  if (radians != 0) {
-    // A turned square needs this much more on each side; the image is continued by reflection.
-    const double reach = std::abs(std::cos(radians)) + std::abs(std::sin(radians));
-    const int64_t wide = static_cast<int64_t>(std::ceil(static_cast<double>(size) * reach)) + 1;
-    const double ratio = static_cast<double>(wide) / static_cast<double>(size);
-    const int64_t h = std::llround(static_cast<double>(part.height) * ratio);
-    const int64_t w = std::llround(static_cast<double>(part.width) * ratio);
-    thread_local Planes before;
-    resample::resize_region(image,
-                            {part.y - (h - part.height) / 2, part.x - (w - part.width) / 2, h, w},
-                            wide, wide, before);
-    planes.height = planes.width = size;
-    planes.values.resize(static_cast<size_t>(3 * size * size));
-    resample::rotate_into(before, radians, planes);
-  } else {
-    resample::resize_region(image, part, size, size, planes);
-  }
-  change_colours(planes, a, rng);
-  const bool mirror_x = a.flip_horizontal > 0 && rng.chance(a.flip_horizontal);
-  const bool mirror_y = a.flip_vertical > 0 && rng.chance(a.flip_vertical);
-  return Walk(size, mirror_x, mirror_y, a.rotate_90 ? rng.below(4) : 0);
-}
-
 Planes& thread_planes() {
   thread_local Planes planes;
   return planes;
@@ -278,29 +181,22 @@ Planes& thread_planes() {
 
 void prepare(const Image& image, const Sample& sample, const Preprocess& preprocess,
              const Augmentation& augmentation, Rng rng, float* out) {
+  const PlannedChange plan =
+      plan_change(image.height, image.width, image.channels, sample, preprocess, augmentation, rng);
   Planes& planes = thread_planes();
-  const Walk walk = fill_planes(image, sample, preprocess, augmentation, rng, planes);
-  std::array<float, 3> scale{}, shift{};
-  for (size_t c = 0; c < 3; ++c) {
-    scale[c] = 1 / (255 * preprocess.std[c]);
-    shift[c] = -preprocess.mean[c] / preprocess.std[c];
-  }
-  const float *r = planes.plane(0), *g = planes.plane(1), *b = planes.plane(2);
-  for (int64_t y = 0; y < preprocess.size; ++y) {
-    int64_t at = walk.start + y * walk.down;
-    for (int64_t x = 0; x < preprocess.size; ++x, at += walk.right, out += 3) {
-      out[0] = r[at] * scale[0] + shift[0];
-      out[1] = g[at] * scale[1] + shift[1];
-      out[2] = b[at] * scale[2] + shift[2];
-    }
-  }
+  make_planes(image, plan.region, plan.change, preprocess.size, planes);
+  const kernels::AugmentSizes sizes = augment_sizes(preprocess);
+  write_normalised(planes, plan.change, sizes.scale, sizes.shift, out);
 }
 
 Image preview(const Image& image, const Sample& sample, const Preprocess& preprocess,
               const Augmentation& augmentation, Rng rng) {
+  const PlannedChange plan =
+      plan_change(image.height, image.width, image.channels, sample, preprocess, augmentation, rng);
   Planes& planes = thread_planes();
-  const Walk walk = fill_planes(image, sample, preprocess, augmentation, rng, planes);
+  make_planes(image, plan.region, plan.change, preprocess.size, planes);
   Image out(preprocess.size, preprocess.size, 3);
+  const kernels::ImageChange& walk = plan.change;
   for (int64_t y = 0; y < out.height; ++y)
     for (int64_t x = 0; x < out.width; ++x)
       for (int c = 0; c < 3; ++c)

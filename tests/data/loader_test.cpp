@@ -1,6 +1,7 @@
 #include "cytograd/data/loader.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -45,7 +46,12 @@ std::vector<float> epoch(Loader& loader, int64_t number, int64_t first = 0) {
   while (loader.next(b)) {
     for (const int64_t i : b.indices) values.push_back(static_cast<float>(i));
     for (const int64_t l : b.labels.to_vector<int64_t>()) values.push_back(static_cast<float>(l));
-    const auto pixels = b.images.to_vector<float>();
+    Tensor images = b.images;
+    if (b.raw.defined()) {
+      images = Tensor::empty({b.size(), 16, 16, 3});
+      prepare(b.raw, images);
+    }
+    const auto pixels = images.to_vector<float>();
     values.insert(values.end(), pixels.begin(), pixels.end());
   }
   return values;
@@ -75,6 +81,28 @@ TEST_CASE("loader: each sample once, labels belong to images") {
   CHECK(seen.size() == 23);
   CHECK(std::set<int64_t>(seen.begin(), seen.end()).size() == 23);
   CHECK(!loader.next(b));
+}
+
+TEST_CASE("loader: raw batches become the same images") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  LoaderOptions o = small_options();
+  Loader whole(d, all_of(d), o);
+  o.raw = true;
+  Loader raw(d, all_of(d), o);
+  for (const int64_t number : {0, 1}) CHECK(epoch(whole, number) == epoch(raw, number));
+  o.collect_faults = true;
+  CHECK_THROWS_AS(Loader(d, all_of(d), o), ValueError);
+}
+
+TEST_CASE("loader: an unreadable image in a raw batch is thrown") {
+  TempFolder folder;
+  const Dataset d = make(folder);
+  std::filesystem::remove(d.samples[3].path);
+  LoaderOptions o = small_options();
+  o.raw = true;
+  Loader raw(d, all_of(d), o);
+  CHECK_THROWS_AS(epoch(raw, 0), FileError);
 }
 
 TEST_CASE("loader: same bytes for any threads, prefetch and cache") {

@@ -13,7 +13,8 @@ namespace cytograd {
 
 /// A batch in the order of the epoch.
 struct Batch {
-  Tensor images;                 ///< [N, size, size, 3] float32
+  Tensor images;                 ///< [N, size, size, 3] float32; undefined where `raw` is not
+  RawImages raw;                 ///< with `LoaderOptions::raw`
   Tensor labels;                 ///< [N] int64
   std::vector<int64_t> indices;  ///< [N] into Dataset::samples
   std::vector<int64_t> domains;  ///< [N]
@@ -42,6 +43,9 @@ struct LoaderOptions {
   int64_t prefetch = 4;     ///< batches ready or in work: bounds the memory
   int64_t cache_bytes = 0;  ///< decoded pixels kept between epochs
   int64_t max_pixels = int64_t{64} << 20;
+  /// Batch::raw instead of Batch::images: resizing, augmentation and normalisation are left to
+  /// `prepare`, say on the device that trains. Not with collect_faults.
+  bool raw = false;
   bool collect_faults = false;  ///< files that cannot be read go to Batch::faults, not to throw
 };
 

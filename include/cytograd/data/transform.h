@@ -86,4 +86,18 @@ void prepare(const Image& image, const Sample& sample, const Preprocess& preproc
 Image preview(const Image& image, const Sample& sample, const Preprocess& preprocess,
               const Augmentation& augmentation, Rng rng);
 
+/// A batch before that work: the pixels that are shown, and what was drawn for each image.
+/// `prepare` does the rest on any device: the same images, on CUDA up to rounding. Made by
+/// `LoaderOptions::raw`.
+struct RawImages {
+  Tensor pixels;      ///< uint8 [bytes]: the parts of the images one after the other, HWC
+  Tensor changes;     ///< uint8 [bytes]: what becomes of each, for the kernel
+  int64_t count = 0;  ///< N
+  Preprocess preprocess;
+  int64_t widest = 0, taps = 0;  ///< scratch memory that the kernel needs
+  bool defined() const { return pixels.defined(); }
+};
+/// out [N, size, size, 3] float32, on the device of `raw`.
+void prepare(const RawImages& raw, const Tensor& out);
+
 }  // namespace cytograd
