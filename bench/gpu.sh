@@ -76,6 +76,8 @@ sanitizer_cases='*matmul*,*conv2d*,*batch_norm*,*softmax*'
 [ $dry = 1 ] && step instructions 300 "$from/tests/test_cuda" --minimal --test-case='*ptx*' ||
   step instructions 300 "$from/tests/cuda_conformance"
 [ $dry = 0 ] && step ceilings 120 "$python" bench/peers/ceilings.py "$output/ceilings.json"
+# Products and convolutions against cuBLASLt and cuDNN; says why where they are not there.
+step vendor 200 "$from/tests/test_backend" --test-case='vendor*' --success=false
 for program in backend ops autograd optim nn losses; do
   [ $quick$dry != 00 ] && [[ $program =~ nn|losses ]] && continue
   step "test_$program" 400 "$from/tests/test_$program" --minimal
@@ -96,6 +98,8 @@ if [ $dry = 1 ]; then
 else
   for precision in "${precisions[@]}"; do
     step "kernels_$precision" 200 "$from/cyto" bench ops --device cuda --precision "$precision" --json
+    [ $quick = 0 ] && step "kernels_vendor_$precision" 200 "$from/cyto" bench ops --device cuda \
+      --precision "$precision" --kernels vendor --filter conv2d --json
   done
   more=()
   [ $quick = 1 ] && more=(--quick --only resnet50 train --arms cytograd torch-nhwc)

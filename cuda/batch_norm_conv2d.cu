@@ -2,6 +2,7 @@
 
 #include "cuda/batch_norm.h"
 #include "cuda/conv2d/fusion.h"
+#include "cytograd/core/cuda.h"
 #include "kernels/row_stride.h"
 
 namespace cytograd::kernels {
@@ -19,7 +20,8 @@ struct MappedInput {
 };
 
 bool reads_through_norm(const NormConv2d& p) {
-  return cuda::rounds_products(p.x.dtype()) && p.x.numel() > 0 && !p.z.defined();
+  return cuda_kernels() == CudaKernels::own && cuda::rounds_products(p.x.dtype()) &&
+         p.x.numel() > 0 && !p.z.defined();
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
+#include "cuda/vendor/vendor.h"
+#include "cytograd/core/cuda.h"
 #include "kernels/elementwise.h"
 
 /// @file
@@ -113,6 +115,9 @@ namespace cytograd::kernels {
 void conv2d_backward_data(CudaContext ctx, const Conv2dShape& s, const Tensor& dy,
                           const Tensor& weight, const Tensor& dx, bool accumulate) {
   if (dx.numel() == 0) return;
+  if (!accumulate && cuda_kernels() == CudaKernels::vendor &&
+      cuda::vendor::conv2d_backward_data(ctx, s, dy, weight, dx))
+    return;
   if (cuda::is_depthwise(s)) {
     const Tensor term = accumulate ? Tensor::empty_like(dx) : dx;
     cuda::depthwise_backward_data(ctx, s, dy, weight, term);

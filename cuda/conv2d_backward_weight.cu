@@ -1,6 +1,8 @@
 #include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
 #include "cuda/conv2d/geometry.h"
+#include "cuda/vendor/vendor.h"
+#include "cytograd/core/cuda.h"
 
 /// @file
 /// dw[co, (tap, c)] = sum over pixels of dy[pixel, co] patch[pixel, (tap, c)]: the depth is the
@@ -62,6 +64,9 @@ namespace cytograd::kernels {
 void conv2d_backward_weight(CudaContext ctx, const Conv2dShape& shape, const Tensor& x,
                             const Tensor& dy, const Tensor& dw) {
   if (dw.numel() == 0) return;
+  if (cuda_kernels() == CudaKernels::vendor &&
+      cuda::vendor::conv2d_backward_weight(ctx, shape, x, dy, dw))
+    return;
   if (cuda::is_depthwise(shape)) return cuda::depthwise_backward_weight(ctx, shape, x, dy, dw);
   conv2d_backward_weight(ctx, shape, x, dy, dw, {}, {});
 }

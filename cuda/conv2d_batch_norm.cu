@@ -2,6 +2,7 @@
 
 #include "cuda/conv2d/depthwise.h"
 #include "cuda/conv2d/fusion.h"
+#include "cytograd/core/cuda.h"
 #include "kernels/batch_norm.h"
 
 namespace cytograd::kernels {
@@ -10,7 +11,8 @@ namespace {
 // Sums of squares lose digits where a channel's mean is far from its running mean. Results of
 // rounded products have fewer digits than that; exact ones get the two passes of batch_norm.
 bool takes_statistics(const Conv2dShape& shape, const Tensor& y) {
-  return cuda::rounds_products(y.dtype()) && y.numel() > 0 && !cuda::is_depthwise(shape);
+  return cuda_kernels() == CudaKernels::own && cuda::rounds_products(y.dtype()) && y.numel() > 0 &&
+         !cuda::is_depthwise(shape);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "cuda/gemm/run.cuh"
 #include "cuda/gemm/tile_sets.h"
 #include "cuda/hopper/hopper.h"
+#include "cuda/vendor/vendor.h"
+#include "cytograd/core/cuda.h"
 
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 namespace {
@@ -153,6 +155,7 @@ namespace cytograd::kernels {
 void matmul(CudaContext ctx, const Tensor& a, const Tensor& b, const Tensor& bias,
             const Tensor& c) {
   if (c.numel() == 0) return;
+  if (cuda_kernels() == CudaKernels::vendor && cuda::vendor::matmul(ctx, a, b, bias, c)) return;
   cuda::dispatch_tiles(c.dtype(), "matmul",
                        [&]<class Set>() { cuda::product<Set>(ctx, a, b, bias, c); });
 }

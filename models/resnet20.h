@@ -31,7 +31,7 @@ class SmallBlock : public nn::Layer {
         bn2_(add<nn::BatchNorm2d>("bn2", width)) {
     if (stride == 1 && in == width) return;
     // As a 1x1 filter of ones and zeros, which is exact and can be compiled like any convolution.
-    selection_ = Tensor::zeros({width, 1, 1, in});
+    constant(selection_, Tensor::zeros({width, 1, 1, in}));
     for (int64_t c = 0; c < in; ++c) selection_.data<float>()[((width - in) / 2 + c) * in + c] = 1;
   }
 

@@ -56,7 +56,24 @@ std::vector<StepTime> step_times(const ModelSetting& setting, int64_t repeats, i
   return classifier_steps(setting, repeats, warmup);
 }
 
-ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
+namespace {
+
+// What --batch could have been.
+[[noreturn]] void throw_largest_batch(Fault fault, ModelSetting s) {
+  const int64_t most = largest_that_fits(device(), s.batch, [&s](int64_t n) {
+    ModelSetting smaller = s;
+    smaller.batch = n;
+    model_work(smaller).run();
+  });
+  fault.found += most > 0 ? "; the largest batch that fits is " + std::to_string(most) + " of " +
+                                std::to_string(s.batch) + " images"
+                          : std::string("; no smaller batch fits either");
+  fault.hint = most > 0 ? "pass --batch " + std::to_string(most)
+                        : "pass a smaller --size, or end what else runs there";
+  throw DeviceError(fault);
+}
+
+ModelResult run_fitting(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
   reset_peak_memory(device());
   const Work work = model_work(setting);
   for (int64_t i = 0; i < warmup; ++i) work.run();
@@ -68,6 +85,17 @@ ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warm
               (processor_seconds() - before) / static_cast<double>(times.seconds.size()),
           .peak_bytes = peak_resident_bytes(),
           .tensor_peak_bytes = static_cast<double>(memory_stats(device()).peak)};
+}
+
+}  // namespace
+
+ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup) {
+  try {
+    return run_fitting(setting, repeats, warmup);
+  } catch (const DeviceError& e) {
+    if (e.fault().id != "gpu.oom") throw;
+    throw_largest_batch(e.fault(), setting);
+  }
 }
 
 }  // namespace cytograd::bench

@@ -47,6 +47,7 @@ struct ModelResult {
   double tensor_peak_bytes;  ///< largest sum of live tensors, parameters included
 };
 /// Runs `model_work` on the wall clock.
+/// @throws DeviceError gpu.oom with the largest batch that fits
 ModelResult run_model(const ModelSetting& setting, int64_t repeats, int64_t warmup);
 
 /// A step of compiled inference.

@@ -33,16 +33,18 @@ def tests(folder):
     return found
 
 
-def kernel_table(precision, kernels, ceilings):
+def kernel_table(precision, kernels, vendor, ceilings):
+    by_vendor = {op["name"]: op["median_ms"] for op in (vendor or {}).get("ops", [])}
     tensor_peak = 1e3 * (ceilings or {}).get(f"{precision}_tflops", 0)
     copy = (ceilings or {}).get("copy_gigabytes_per_second", 0)
-    lines = [f"## Kernels, {precision}", "", "| operation | median ms | TFLOP/s | of cuBLAS | GB/s | of the copy |",
-             "|" + " --- |" * 6]
+    lines = [f"## Kernels, {precision}", "", "| operation | median ms | TFLOP/s | of cuBLAS | GB/s | of the copy | cuDNN, cuBLASLt ms |",
+             "|" + " --- |" * 7]
     for op in kernels["ops"]:
         flops, bandwidth = op.get("gflops"), op["gigabytes_per_second"]
         lines.append(f"| {op['name']} | {op['median_ms']:.4f} | "
                      + (f"{flops / 1e3:.1f} | {flops / tensor_peak:.2f} | " if flops and tensor_peak else "- | - | ")
-                     + f"{bandwidth:.0f} | " + (f"{bandwidth / copy:.2f} |" if copy else "- |"))
+                     + f"{bandwidth:.0f} | " + (f"{bandwidth / copy:.2f} | " if copy else "- | ")
+                     + (f"{by_vendor[op['name']]:.4f} |" if op["name"] in by_vendor else "- |"))
     return lines + [""]
 
 
@@ -65,7 +67,7 @@ def main():
         text += ["| ceiling | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in ceilings.items()), ""]
     for precision, found in kernels.items():
         if found:
-            text += kernel_table(precision, found, ceilings)
+            text += kernel_table(precision, found, last_json(folder / f"kernels_vendor_{precision}.log"), ceilings)
     if (folder / "models.md").exists():
         text += ["Models beside PyTorch: models.md", ""]
     (folder / "gpu.md").write_text("\n".join(text))

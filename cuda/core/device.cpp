@@ -3,6 +3,7 @@
 #include "core/device_memory.h"
 #include "cuda/core/allocator.h"
 #include "cuda/core/staging.h"
+#include "cuda/vendor/vendor.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 
@@ -39,7 +40,8 @@ void copy_across(Device to_device, void* to, Device from_device, const void* fro
 
 namespace {
 std::atomic<bool> use_tf32{false};
-}
+std::atomic<CudaKernels> kernels_in_use{CudaKernels::own};
+}  // namespace
 
 bool cuda_built() { return true; }
 bool cuda_available() { return cuda::device_count() > 0; }
@@ -56,6 +58,11 @@ void synchronize(Device device) {
 }
 void set_tf32(bool on) { use_tf32 = on; }
 bool tf32() { return use_tf32; }
+void set_cuda_kernels(CudaKernels kernels) {
+  if (kernels == CudaKernels::vendor) cuda::vendor::require();
+  kernels_in_use = kernels;
+}
+CudaKernels cuda_kernels() { return kernels_in_use; }
 bool cuda_capturing() { return cuda::capturing(); }
 
 struct CudaGraph::State {

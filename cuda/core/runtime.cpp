@@ -31,6 +31,8 @@ struct LaunchShape {
 };
 void launch_kernel(const char* operation, const void* kernel, const LaunchShape& shape,
                    void** arguments, StreamHandle stream);
+/// What cuda/vendor passes to other libraries.
+cudaStream_t native_stream(StreamHandle stream);
 
 namespace {
 
@@ -239,6 +241,11 @@ void destroy_graph(GraphHandle graph) noexcept {
   cudaDeviceSynchronize();
   cudaGraphExecDestroy(graph->graph);
   delete graph;
+}
+
+cudaStream_t native_stream(StreamHandle stream) {
+  select(stream->device);
+  return stream->stream;
 }
 
 void set_operation(const char* name) { last_operation = name; }

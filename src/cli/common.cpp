@@ -61,6 +61,14 @@ void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
         ->envname("CYTO_DEVICE")
         ->capture_default_str()
         ->group(group);
+  if ((set & with_device) && cuda_built())
+    command
+        .add_option("--kernels", o.kernels,
+                    "Of products and convolutions on the device: own, or vendor (cuBLAS, cuDNN)")
+        ->envname("CYTO_KERNELS")
+        ->check(CLI::IsMember({"own", "vendor"}))
+        ->capture_default_str()
+        ->group(group);
   command.add_option("--threads", o.threads, "Threads; results do not depend on it")
       ->envname("CYTO_THREADS")
       ->check(CLI::Range(1, 4096))
@@ -91,6 +99,7 @@ Device device_of(const CommonOptions& options) {
   if (options.device == "auto")
     console().note("--device auto: " + describe(device) +
                    (cuda_built() && !cuda_available() ? ": " + cuda_absence() : ""));
+  choose_kernels(device, options.kernels);
   return device;
 }
 

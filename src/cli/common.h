@@ -37,7 +37,7 @@ struct CommonOptions {
   bool no_color = false, no_progress = false;
   int verbose = 0;
   uint64_t seed = 0;
-  std::string device = "cpu";
+  std::string device = "cpu", kernels = "own";
   int threads = 0;  ///< 0: as many as this process may use
 };
 

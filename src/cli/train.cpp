@@ -15,6 +15,7 @@ namespace {
 void require_device(const TrainConfig& config) {
   CommonOptions options;
   options.device = config.device;
+  options.kernels = config.kernels;
   (void)device_of(options);
 }
 

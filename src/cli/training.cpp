@@ -30,7 +30,8 @@ double seconds_since(Clock::time_point begin) {
 class Narrator {
  public:
   TrainHooks hooks() {
-    return {[this](const StepInfo& s) { on_step(s); }, [this](const EpochInfo& e) { on_epoch(e); }};
+    return {[this](const StepInfo& s) { on_step(s); }, [this](const EpochInfo& e) { on_epoch(e); },
+            [](const std::string& text) { console().note(text); }};
   }
 
  private:

@@ -27,6 +27,15 @@ Device choose_device(const std::string& text) {
   return device;
 }
 
+void choose_kernels(Device device, const std::string& text) {
+  check<ValueError>(text == "own" || text == "vendor", "kernels", "expected own or vendor, got \"",
+                    escape_control(text), "\"");
+  const bool vendor = text == "vendor";
+  check<ValueError>(!vendor || device.type == DeviceType::cuda, "kernels",
+                    "vendor goes with a cuda device, got ", device);
+  set_cuda_kernels(vendor ? CudaKernels::vendor : CudaKernels::own);
+}
+
 std::string describe(Device device) {
   if (device.type == DeviceType::cpu) return "cpu";
   return "cuda:" + std::to_string(device.index) + " (" + cuda_device(device.index).name + ")";

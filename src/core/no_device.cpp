@@ -46,6 +46,10 @@ void synchronize(Device device) {
 }
 void set_tf32(bool) {}
 bool tf32() { return false; }
+void set_cuda_kernels(CudaKernels kernels) {
+  if (kernels == CudaKernels::vendor) refuse(Device::cuda());
+}
+CudaKernels cuda_kernels() { return CudaKernels::own; }
 bool cuda_capturing() { return false; }
 
 struct CudaGraph::State {};
@@ -55,5 +59,12 @@ void CudaGraph::capture(Device device, const std::function<void()>&) { refuse(de
 void CudaGraph::replay() const { refuse(Device::cuda()); }
 bool CudaGraph::captured() const { return false; }
 size_t CudaGraph::nodes() const { return 0; }
+
+struct CudaUpload::State {};
+CudaUpload::CudaUpload(Device device) : device_(device) { refuse(device); }
+CudaUpload::~CudaUpload() = default;
+void CudaUpload::start(const Tensors&) {}
+Tensors CudaUpload::take() { return {}; }
+void CudaUpload::release() {}
 
 }  // namespace cytograd

@@ -91,6 +91,9 @@ void add_model_fields(std::vector<ConfigField>& f) {
                      &C::box_margin, 0, 10));
   f.push_back(choice("input.augment", "--augment", "Random changes of training images", &C::augment,
                      {"none", "light", "full"}));
+  f.push_back(choice("input.augment_on", "--augment-on",
+                     "Where training images are resized and changed; auto: where it trains",
+                     &C::augment_on, {"auto", "host", "device"}));
 }
 
 void add_guided_fields(std::vector<ConfigField>& f) {
@@ -196,6 +199,11 @@ void add_train_fields(std::vector<ConfigField>& f) {
   f.push_back(choice("train.precision", "--precision",
                      "Rounding in convolutions and products; all but float32 need a device",
                      &C::precision, {"float32", "tf32", "bfloat16"}));
+  f.push_back(choice("train.kernels", "--kernels",
+                     "Of convolutions and products on a device: our own, or the vendor's libraries",
+                     &C::kernels, {"own", "vendor"}));
+  f.push_back(other("train.capture", "--capture",
+                    "On a device: record the step once and replay it as one graph", &C::capture));
 }
 
 }  // namespace

@@ -5,17 +5,13 @@
 #include <cmath>
 
 #include "cytograd/autograd/grad_mode.h"
-#include "cytograd/core/autocast.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
-#include "cytograd/core/random_scope.h"
 #include "cytograd/io/weights.h"
 #include "cytograd/nn/state_dict.h"
-#include "cytograd/ops/elementwise.h"
 #include "cytograd/ops/shape.h"
 #include "cytograd/optim/adam.h"
-#include "cytograd/optim/clip.h"
 #include "cytograd/optim/sgd.h"
 #include "cytograd/train/stop.h"
 #include "train/diverged.h"
@@ -81,18 +77,6 @@ LoaderOptions loader_options(const TrainConfig& c, const models::ImageModel& mod
   return out;
 }
 
-int64_t count_hits(const Tensor& logits, const Tensor& labels) {
-  const std::vector<float> values = logits.to_vector<float>();
-  const std::vector<int64_t> truth = labels.to_vector<int64_t>();
-  const auto classes = static_cast<size_t>(logits.size(1));
-  int64_t hits = 0;
-  for (size_t i = 0; i < truth.size(); ++i) {
-    const float* row = values.data() + i * classes;
-    hits += std::max_element(row, row + classes) - row == truth[i];
-  }
-  return hits;
-}
-
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const Task& task)
@@ -101,6 +85,7 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
     throw ConfigError(Fault{"cfg", "", "", "train.precision " + config_.precision + " on the CPU",
                             "float32", "pass --precision float32, or another --device"});
   if (device_.type == DeviceType::cuda) set_tf32(config_.precision == "tf32");
+  choose_kernels(device_, config_.kernels);
   const auto classes = static_cast<int64_t>(task.dataset.classes.size());
   model_ = model_of(config, classes, true);
   model_->to(device_);
@@ -135,6 +120,12 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
   // Batch statistics of a single image say nothing.
   const auto n = static_cast<int64_t>(task.split.train.size());
   options.drop_last = n > config_.batch && n % config_.batch == 1;
+  const bool on_host = device_.type == DeviceType::cpu;
+  if (config_.augment_on == "device" && on_host)
+    throw ConfigError(Fault{"cfg", "", "", "input.augment_on device on the CPU", "auto or host",
+                            "pass --augment-on auto, or another --device"});
+  options.raw = !on_host && config_.augment_on != "host";
+  if (!on_host) upload_ = std::make_unique<CudaUpload>(device_);
   train_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
   schedule_ = make_schedule(config_, train_->batches());
   optimizer_ = make_optimizer(config_, trained_parameters(), train_->batches());
@@ -208,47 +199,6 @@ void Trainer::restore(const Checkpoint& c, const std::string& file) {
 
 double Trainer::learning_rate() const { return config_.lr * schedule_(progress_.step); }
 
-Trainer::Step Trainer::step(const Batch& loaded) {
-  Batch batch = loaded;
-  batch.images = loaded.images.to(device_);
-  batch.labels = loaded.labels.to(device_);
-  const RandomScope scope(static_cast<uint64_t>(config_.seed),
-                          static_cast<uint64_t>(progress_.step));
-  const Autocast products(config_.precision == "bfloat16");
-  model_->train();
-  optimizer_->zero_grad();
-  ModelOutput output;
-  output.embeddings = model_->embed(batch.images);
-  if (model_->has_classifier()) output.logits = model_->classify(output.embeddings);
-  Tensor total;
-  std::vector<std::pair<std::string, double>> values;
-  for (const LossTerm& term : method_->loss(batch, output)) {
-    const Tensor weighted = term.weight == 1 ? term.value : mul(term.value, term.weight);
-    total = total.defined() ? add(total, weighted) : weighted;
-    values.emplace_back(term.name, term.value.item());
-  }
-  Step out;
-  out.loss = total.item();
-  if (!std::isfinite(out.loss)) diverged(batch, values, {});
-  total.backward();
-  const nn::NamedTensors parameters = trained_parameters();
-  out.grad_norm = config_.clip_norm > 0 ? optim::clip_grad_norm(parameters, config_.clip_norm)
-                                        : optim::grad_norm(parameters);
-  if (!std::isfinite(out.grad_norm)) diverged(batch, values, out.grad_norm);
-  optimizer_->set_lr(learning_rate());
-  optimizer_->step();
-  if (ema_) ema_->update();
-  ++progress_.step;
-  method_->after_step(progress_.step);
-
-  const auto n = static_cast<double>(batch.size());
-  progress_.sums["loss"] += out.loss * n;
-  for (const auto& [name, value] : values) progress_.sums["loss_" + name] += value * n;
-  progress_.seen += batch.size();
-  if (output.logits.defined()) progress_.hits += count_hits(output.logits, batch.labels);
-  return out;
-}
-
 void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::string, double>>& terms,
                        std::optional<double> grad_norm) {
   DivergedStep report;
@@ -274,8 +224,10 @@ void Trainer::train_epoch(const TrainHooks& hooks) {
   epoch_start_ = std::chrono::steady_clock::now();
   train_->start_at(progress_.epoch, progress_.batch);
   const int64_t batches = train_->batches();
-  for (Batch batch; progress_.batch < batches && train_->next(batch);) {
+  ahead_.reset();
+  for (Batch batch; progress_.batch < batches && next_batch(batch);) {
     const double lr = learning_rate();
+    ahead_wanted_ = progress_.batch + 1 < batches;
     const Step done = step(batch);
     ++progress_.batch;
     if (hooks.step)
@@ -294,6 +246,7 @@ void Trainer::stop_if_asked() {
 
 void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
   folder_ = &folder;
+  hooks_ = &hooks;
   csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
                                    progress_.epoch > 0 ? progress_.epoch + 1 : 0);
   jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);
@@ -316,6 +269,7 @@ StepCost Trainer::measure() {
   reset_peak_memory(device_);
   begin_epoch();
   train_->start_at(0);
+  ahead_wanted_ = false;
   for (int i = 0; i < 2; ++i) {
     Batch batch;
     if (!train_->next(batch)) {

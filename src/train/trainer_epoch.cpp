@@ -38,6 +38,12 @@ class UseAverages {
   const optim::Ema* ema_;
 };
 
+// Layouts are changed on the host: a full device can still write a checkpoint.
+nn::NamedTensors on_host(nn::NamedTensors tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(Device::cpu());
+  return tensors;
+}
+
 }  // namespace
 
 Trainer::Passes Trainer::passes() {
@@ -104,6 +110,7 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   const bool counted = has_head(config_) && method_->head_is_trained();
   info.values.emplace_back("train_accuracy",
                            counted ? static_cast<double>(progress_.hits) / seen : absent);
+  recorded_ = nullptr;  // the passes need memory
   Passes p;
   try {
     p = passes();
@@ -159,9 +166,9 @@ Checkpoint Trainer::checkpoint() const {
   out.progress = progress_;
   out.classes = task_.dataset.classes;
   out.data_hash = task_.report.hash;
-  out.add("", nn::to_torch_layout(model_->state_dict()));
+  out.add("", nn::to_torch_layout(on_host(model_->state_dict())));
   out.add("optimizer/", optimizer_->state_dict());
-  if (ema_) out.add("ema/", nn::to_torch_layout(ema_->state_dict()));
+  if (ema_) out.add("ema/", nn::to_torch_layout(on_host(ema_->state_dict())));
   out.add("method/", method_->parameters());
   for (const auto& [name, tensor] : method_->state())
     out.tensors["method/" + name] = tensor.to(Device::cpu());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cytograd/core/device.h"
+#include "cytograd/core/tensor.h"
 
 /// @file
 /// Devices other than the CPU. A build for the CPU has none, and every call that needs one throws
@@ -46,6 +47,17 @@ void synchronize(Device device);
 void set_tf32(bool on);
 bool tf32();
 
+/// Whose kernels compute matrix products and convolutions on a device: our own, or cuBLASLt's and
+/// cuDNN's where they offer a deterministic algorithm for float32 (or TF32) and bfloat16. Own by
+/// default. For the whole process; not for use while other threads compute.
+enum class CudaKernels { own, vendor };
+/// @throws DeviceError gpu.vendor if this build or machine has no such libraries
+void set_cuda_kernels(CudaKernels kernels);
+CudaKernels cuda_kernels();
+/// The same by the names of --kernels: "own" or "vendor".
+/// @throws ValueError for other words, and for "vendor" on the CPU
+void choose_kernels(Device device, const std::string& text);
+
 /// Is this thread inside CudaGraph::capture? Work then is recorded, not done.
 bool cuda_capturing();
 
@@ -76,6 +88,35 @@ class CudaGraph {
 
  private:
   struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Copies from the host that run beside the work of a device, on a stream of their own: the next
+/// batch while a step computes.
+///
+///     upload.start({images, labels});  // returns when the tensors were read
+///     ...                              // other work of the device
+///     Tensors there = upload.take();   // later work of the current stream waits for the copies
+///     input.copy_(there[0]);
+///     upload.release();                // work after this uses them no more
+///
+/// The memory belongs to this object and is used again. Not for several threads.
+class CudaUpload {
+ public:
+  /// @throws DeviceError unless this is a cuda device that is there
+  explicit CudaUpload(Device device);
+  ~CudaUpload();
+  CudaUpload(const CudaUpload&) = delete;
+  CudaUpload& operator=(const CudaUpload&) = delete;
+
+  /// Drops what was started before and not taken.
+  void start(const Tensors& sources);
+  Tensors take();
+  void release();
+
+ private:
+  struct State;
+  Device device_;
   std::unique_ptr<State> state_;
 };
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "cytograd/core/device.h"
@@ -21,6 +22,11 @@ MemoryStats memory_stats(Device device = {});
 void reset_peak_memory(Device device = {});
 /// Gives every cached block back to the system.
 void empty_cache(Device device = {});
+/// The largest n below `failed` with which run(n) finds memory; 0 if not even 1 does. Runs it a few
+/// times: two smaller n tell what each more costs, and what they predict is tried. What run(n)
+/// leaves behind counts as in use; an n that it refuses (ValueError) does not fit.
+/// @throws what else run throws
+int64_t largest_that_fits(Device device, int64_t failed, const std::function<void(int64_t n)>& run);
 /// Fault injection for tests: the n-th allocation from now fails as if memory were full; 0 turns it
 /// off.
 void fail_allocation_at(int64_t n);

@@ -17,6 +17,8 @@ class RandomScope {
   RandomScope(const RandomScope&) = delete;
   RandomScope& operator=(const RandomScope&) = delete;
 
+  /// Keys given so far.
+  uint64_t draws() const { return draws_; }
   /// The key of a fresh stream of the innermost scope of this thread.
   /// @throws StateError naming `op` if no scope is open
   static uint64_t next_key(const char* op, std::string_view purpose);

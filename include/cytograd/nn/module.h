@@ -62,7 +62,7 @@ class Module {
   /// Converts parameters and floating buffers; gradients are dropped.
   void to(Dtype dtype) {
     for_each([dtype](const std::string&, Module& m) {
-      for (auto* slots : {&m.parameters_, &m.buffers_})
+      for (auto* slots : {&m.parameters_, &m.buffers_, &m.constants_})
         for (Slot& slot : *slots) {
           if (!is_floating(slot.tensor->dtype())) continue;
           const bool trained = slot.tensor->requires_grad();
@@ -77,7 +77,7 @@ class Module {
   /// @throws DeviceError
   void to(Device device) {
     for_each([device](const std::string&, Module& m) {
-      for (auto* slots : {&m.parameters_, &m.buffers_})
+      for (auto* slots : {&m.parameters_, &m.buffers_, &m.constants_})
         for (Slot& slot : *slots) {
           if (slot.tensor->dtype() == Dtype::int64 && slot.tensor->ndim() == 0) continue;
           const bool trained = slot.tensor->requires_grad();
@@ -115,6 +115,11 @@ class Module {
   void buffer(const char* name, Tensor& member, Tensor value) {
     member = std::move(value);
     buffers_.push_back({name, &member});
+  }
+  /// A value that is neither trained nor stored; it moves with the module.
+  void constant(Tensor& member, Tensor value) {
+    member = std::move(value);
+    constants_.push_back({"", &member});
   }
   /// Constructs a child and registers it.
   /// @throws ValueError if the name is empty, has a dot or is taken
@@ -161,7 +166,7 @@ class Module {
     return out;
   }
 
-  std::vector<Slot> parameters_, buffers_;
+  std::vector<Slot> parameters_, buffers_, constants_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
   bool training_ = true;
 };

@@ -46,6 +46,7 @@ struct TrainConfig {
   std::string fit = "pad";
   double field_um = 0, box_margin = 0.1;
   std::string augment = "light";
+  std::string augment_on = "auto";  ///< host or device; auto: where it trains
 
   // [method]
   std::string method = "ce";
@@ -90,6 +91,8 @@ struct TrainConfig {
   int64_t seed = 0;
   std::string device = "cpu";
   std::string precision = "float32";  ///< on a device: tf32 (products), bfloat16 (core/autocast.h)
+  std::string kernels = "own";        ///< of products and convolutions, on a device: vendor
+  bool capture = true;                ///< on a device: the step is recorded and replayed
 
   bool operator==(const TrainConfig&) const = default;
 };

@@ -3,10 +3,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cytograd/core/cuda.h"
+#include "cytograd/core/error.h"
 #include "cytograd/data/loader.h"
 #include "cytograd/io/line_log.h"
 #include "cytograd/optim/ema.h"
@@ -36,6 +39,8 @@ struct EpochInfo {
 struct TrainHooks {
   std::function<void(const StepInfo&)> step;
   std::function<void(const EpochInfo&)> epoch;
+  /// Something worth a line that is neither: why steps are not replayed, say.
+  std::function<void(const std::string&)> note = {};
 };
 
 /// What a step costs, for --dry-run.
@@ -50,6 +55,10 @@ struct StepCost {
 /// Every step is a function of the state before it, the seed and its number; the state is written
 /// after every epoch and, when a stop is asked for, after the current step. A resumed run therefore
 /// ends with the same bytes as one that was never interrupted.
+///
+/// On a device the first step of a full batch is recorded and later ones replay it (CudaGraph),
+/// with the same bits, while the next batch is read and copied. Steps of another batch size, and
+/// methods that look at values in a step, run kernel by kernel; the hook `note` says why.
 class Trainer {
  public:
   Trainer(const TrainConfig& config, const Task& task);
@@ -75,7 +84,29 @@ class Trainer {
   struct Step {
     double loss = 0, grad_norm = 0;
   };
+  /// Model, method and the sum of the terms.
+  struct Forward {
+    ModelOutput output;
+    Tensor total;
+    std::vector<std::pair<std::string, Tensor>> terms;
+  };
+  using TermValues = std::vector<std::pair<std::string, double>>;
+
+  /// @throws DeviceError gpu.oom with the largest batch that fits
   Step step(const Batch& batch);
+  Step eager_step(const Batch& batch);
+  Step replayed_step(const Batch& batch);
+  Forward forward(const Batch& batch);
+  void record(const Batch& batch, bool draws);
+  std::string why_not_recorded(bool draws) const;
+  void count(const Step& step, const TermValues& values, const Tensor& logits, const Batch& batch);
+  bool next_batch(Batch& batch);
+  void look_ahead();
+  void begin_upload(const Batch& batch);
+  void finish_upload(const Batch& batch, const Tensor& images, const Tensor& labels);
+  Batch on_device(const Batch& batch);
+  [[noreturn]] void out_of_memory(const DeviceError& error, const Batch& batch);
+  int64_t largest_batch(const Batch& batch);
   void train_epoch(const TrainHooks& hooks);
   void finish_epoch(const TrainHooks& hooks);
   /// Embeddings of the training part and predictions of the validation part, as far as needed.
@@ -97,6 +128,7 @@ class Trainer {
   [[noreturn]] void diverged(const Batch& batch,
                              const std::vector<std::pair<std::string, double>>& terms,
                              std::optional<double> grad_norm);
+  void note(const std::string& text) const;
 
   TrainConfig config_;
   const Task& task_;
@@ -106,10 +138,16 @@ class Trainer {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<Loader> train_, val_, train_eval_;
+  struct Recorded;
+  std::shared_ptr<Recorded> recorded_;
+  bool eager_only_ = false, ahead_wanted_ = false, uploading_ = false;
+  std::unique_ptr<CudaUpload> upload_;
+  std::optional<Batch> ahead_;  ///< the next batch; its copy to the device has begun
   optim::Schedule schedule_;
   Progress progress_;
 
   const RunFolder* folder_ = nullptr;
+  const TrainHooks* hooks_ = nullptr;
   std::unique_ptr<LineLog> csv_, jsonl_, times_;
   std::chrono::steady_clock::time_point epoch_start_;
   std::unique_ptr<EventWriter> events_;

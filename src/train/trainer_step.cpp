@@ -1,0 +1,320 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/core/autocast.h"
+#include "cytograd/core/memory.h"
+#include "cytograd/core/random_scope.h"
+#include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/shape.h"
+#include "cytograd/optim/clip.h"
+#include "cytograd/train/trainer.h"
+
+/// @file
+/// One step: kernel by kernel, or recorded and replayed.
+
+namespace cytograd {
+namespace {
+
+int64_t count_hits(const Tensor& logits, const Tensor& labels) {
+  const std::vector<float> values = logits.to_vector<float>();
+  const std::vector<int64_t> truth = labels.to_vector<int64_t>();
+  const auto classes = static_cast<size_t>(logits.size(1));
+  int64_t hits = 0;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    const float* row = values.data() + i * classes;
+    hits += std::max_element(row, row + classes) - row == truth[i];
+  }
+  return hits;
+}
+
+// Numbers that the host counts in every forward pass, such as the batches a norm has seen.
+std::vector<Tensor> host_counters(const models::ImageModel& model) {
+  std::vector<Tensor> out;
+  for (const auto& [name, tensor] : model.named_buffers())
+    if (tensor.dtype() == Dtype::int64 && tensor.device().type == DeviceType::cpu)
+      out.push_back(tensor);
+  return out;
+}
+std::vector<int64_t> values_of(const std::vector<Tensor>& counters) {
+  std::vector<int64_t> out;
+  for (const Tensor& t : counters) out.push_back(*t.data<int64_t>());
+  return out;
+}
+
+size_t bytes_of(const nn::NamedTensors& tensors) {
+  size_t out = 0;
+  for (const auto& [name, tensor] : tensors) out += tensor.bytes();
+  return out;
+}
+
+}  // namespace
+
+// Two graphs, so that the host can look at loss and gradients before the weights change: a step
+// that diverges leaves them as they were.
+struct Trainer::Recorded {
+  Tensor images, labels;  // what the graphs read
+  CudaGraph gradients, update;
+  Forward forward;  // its results, found here after each replay
+  Tensor norm;
+  std::vector<Tensor> grads;  // of the trained parameters
+  std::vector<Tensor> counters;
+  std::vector<int64_t> increments;
+
+  bool fits(const Batch& batch) const { return batch.size() == labels.numel(); }
+};
+
+void Trainer::note(const std::string& text) const {
+  if (hooks_ && hooks_->note) hooks_->note(text);
+}
+
+bool Trainer::next_batch(Batch& batch) {
+  uploading_ = ahead_.has_value();
+  if (!ahead_) return train_->next(batch);
+  batch = *std::exchange(ahead_, std::nullopt);
+  return true;
+}
+
+// Reads the next batch and begins to copy it, while the device computes.
+void Trainer::look_ahead() {
+  if (!ahead_wanted_) return;
+  Batch next;
+  if (!train_->next(next)) return;
+  begin_upload(next);
+  ahead_ = std::move(next);
+}
+
+void Trainer::begin_upload(const Batch& batch) {
+  if (batch.raw.defined())
+    upload_->start({batch.labels, batch.raw.pixels, batch.raw.changes});
+  else
+    upload_->start({batch.labels, batch.images});
+}
+
+// The batch whose copy was begun, to where the graphs read it.
+void Trainer::finish_upload(const Batch& batch, const Tensor& images, const Tensor& labels) {
+  const Tensors there = upload_->take();
+  labels.copy_(there[0]);
+  if (batch.raw.defined()) {
+    RawImages raw = batch.raw;
+    raw.pixels = there[1];
+    raw.changes = there[2];
+    prepare(raw, images);
+  } else {
+    images.copy_(there[1]);
+  }
+  upload_->release();
+}
+
+Batch Trainer::on_device(const Batch& loaded) {
+  if (!upload_) return loaded;
+  Batch batch = loaded;
+  batch.labels = loaded.labels.to(device_);
+  if (!loaded.raw.defined()) {
+    batch.images = loaded.images.to(device_);
+    return batch;
+  }
+  RawImages raw = std::exchange(batch.raw, {});
+  raw.pixels = raw.pixels.to(device_);
+  raw.changes = raw.changes.to(device_);
+  const int64_t size = raw.preprocess.size;
+  batch.images = Tensor::empty({raw.count, size, size, 3}, Dtype::float32, device_);
+  prepare(raw, batch.images);
+  return batch;
+}
+
+Trainer::Forward Trainer::forward(const Batch& batch) {
+  const Autocast products(config_.precision == "bfloat16");
+  Forward out;
+  out.output.embeddings = model_->embed(batch.images);
+  if (model_->has_classifier()) out.output.logits = model_->classify(out.output.embeddings);
+  for (const LossTerm& term : method_->loss(batch, out.output)) {
+    const Tensor weighted = term.weight == 1 ? term.value : mul(term.value, term.weight);
+    out.total = out.total.defined() ? add(out.total, weighted) : weighted;
+    out.terms.emplace_back(term.name, term.value);
+  }
+  return out;
+}
+
+Trainer::Step Trainer::step(const Batch& batch) {
+  try {
+    if (recorded_ && recorded_->fits(batch)) return replayed_step(batch);
+    recorded_ = nullptr;  // its memory is for this batch
+    return eager_step(batch);
+  } catch (const DeviceError& e) {
+    if (e.fault().id != "gpu.oom") throw;
+    out_of_memory(e, batch);
+  }
+}
+
+Trainer::Step Trainer::eager_step(const Batch& loaded) {
+  const Batch batch = on_device(loaded);
+  const RandomScope scope(static_cast<uint64_t>(config_.seed),
+                          static_cast<uint64_t>(progress_.step));
+  model_->train();
+  optimizer_->zero_grad();
+  Step out;
+  TermValues values;
+  Tensor logits;
+  {
+    const Forward f = forward(batch);
+    for (const auto& [name, value] : f.terms) values.emplace_back(name, value.item());
+    out.loss = f.total.item();
+    if (!std::isfinite(out.loss)) diverged(batch, values, {});
+    f.total.backward();
+    if (f.output.logits.defined()) logits = f.output.logits.detach();
+  }
+  const nn::NamedTensors parameters = trained_parameters();
+  out.grad_norm = config_.clip_norm > 0 ? optim::clip_grad_norm(parameters, config_.clip_norm)
+                                        : optim::grad_norm(parameters);
+  if (!std::isfinite(out.grad_norm)) diverged(batch, values, out.grad_norm);
+  optimizer_->set_lr(learning_rate());
+  optimizer_->step();
+  if (ema_) ema_->update();
+  count(out, values, logits, loaded);
+  const bool full = loaded.size() == config_.batch;
+  if (upload_ && config_.capture && full && !eager_only_) record(batch, scope.draws() > 0);
+  return out;
+}
+
+void Trainer::count(const Step& step, const TermValues& values, const Tensor& logits,
+                    const Batch& batch) {
+  ++progress_.step;
+  method_->after_step(progress_.step);
+  const auto n = static_cast<double>(batch.size());
+  progress_.sums["loss"] += step.loss * n;
+  for (const auto& [name, value] : values) progress_.sums["loss_" + name] += value * n;
+  progress_.seen += batch.size();
+  if (logits.defined()) progress_.hits += count_hits(logits, batch.labels);
+}
+
+std::string Trainer::why_not_recorded(bool draws) const {
+  if (is_guided(config_)) return "the method " + config_.method + " looks at values in each step";
+  if (draws) return "each step draws random numbers";
+  return "";
+}
+
+// Records the step of `batch`, which has just run: what is made only once is there.
+void Trainer::record(const Batch& batch, bool draws) {
+  const auto give_up = [this](const std::string& why) {
+    eager_only_ = true;
+    note("steps run kernel by kernel: " + why);
+  };
+  if (const std::string why = why_not_recorded(draws); !why.empty()) return give_up(why);
+  auto r = std::make_shared<Recorded>();
+  r->images = batch.images;
+  r->labels = batch.labels;
+  r->norm = Tensor::empty({}, Dtype::float64, device_);
+  const std::vector<Tensor> counters = host_counters(*model_);
+  const std::vector<int64_t> before = values_of(counters);
+  const nn::NamedTensors parameters = trained_parameters();
+  const double most =
+      config_.clip_norm > 0 ? config_.clip_norm : std::numeric_limits<double>::infinity();
+  optimizer_->zero_grad();
+  empty_cache(device_);  // the graph has memory of its own
+  try {
+    r->gradients.capture(device_, [&] {
+      Forward f = forward(batch);
+      f.total.backward();
+      optim::clip_grad_norm(parameters, most, r->norm);
+      r->forward.total = f.total.detach();
+      if (f.output.logits.defined()) r->forward.output.logits = f.output.logits.detach();
+      for (const auto& [name, value] : f.terms) r->forward.terms.emplace_back(name, value.detach());
+    });
+    r->update.capture(device_, [&] { optimizer_->step(); });
+    recorded_ = std::move(r);
+  } catch (const StateError& e) {
+    give_up(e.what());
+  } catch (const DeviceError& e) {
+    if (e.fault().id != "gpu.oom") throw;
+    give_up(e.what());
+  }
+  const std::vector<int64_t> after = values_of(counters);
+  for (size_t i = 0; i < after.size(); ++i)
+    *counters[i].data<int64_t>() = before[i];  // it was recorded, not run
+  if (!recorded_) return optimizer_->zero_grad();
+  for (const auto& [name, parameter] : parameters) recorded_->grads.push_back(parameter.grad());
+  recorded_->counters = counters;
+  for (size_t i = 0; i < after.size(); ++i) recorded_->increments.push_back(after[i] - before[i]);
+}
+
+Trainer::Step Trainer::replayed_step(const Batch& loaded) {
+  Recorded& r = *recorded_;
+  if (!uploading_) begin_upload(loaded);  // nobody looked ahead
+  uploading_ = false;
+  finish_upload(loaded, r.images, r.labels);
+  model_->train();
+  const nn::NamedTensors parameters = trained_parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) parameters[i].second.set_grad(r.grads[i]);
+  r.gradients.replay();
+  for (size_t i = 0; i < r.counters.size(); ++i) *r.counters[i].data<int64_t>() += r.increments[i];
+  look_ahead();
+  Step out;
+  TermValues values;
+  for (const auto& [name, value] : r.forward.terms) values.emplace_back(name, value.item());
+  out.loss = r.forward.total.item();
+  out.grad_norm = r.norm.item();
+  if (!std::isfinite(out.loss) || !std::isfinite(out.grad_norm)) {
+    Batch batch = loaded;
+    batch.images = r.images;
+    diverged(batch, values, std::isfinite(out.loss) ? std::optional(out.grad_norm) : std::nullopt);
+  }
+  optimizer_->set_lr(learning_rate());
+  r.update.replay();
+  optimizer_->count_replay();
+  if (ema_) ema_->update();
+  count(out, values, r.forward.output.logits, loaded);
+  return out;
+}
+
+void Trainer::out_of_memory(const DeviceError& error, const Batch& batch) {
+  recorded_ = nullptr;
+  ahead_.reset();
+  optimizer_->zero_grad();
+  Fault fault = error.fault();
+  const int64_t most = largest_batch(batch);
+  fault.found += most > 0 ? "; the largest batch that fits is " + std::to_string(most) + " of " +
+                                std::to_string(batch.size()) + " images"
+                          : std::string("; no smaller batch fits either");
+  fault.hint = most > 0 ? "pass --batch " + std::to_string(most)
+                        : "use a smaller --image-size or --model, or end what else runs there";
+  throw DeviceError(fault);
+}
+
+// By trying forward and backward passes; the model's state is put back.
+int64_t Trainer::largest_batch(const Batch& loaded) {
+  const NoGrad outer;
+  std::vector<std::pair<Tensor, Tensor>> state;
+  for (const auto& [name, tensor] : model_->named_buffers())
+    state.emplace_back(tensor, tensor.to(Device::cpu()).clone());
+  // Averages of gradients that the optimiser has not made yet.
+  const size_t moments = bytes_of(trained_parameters()) * (config_.optimizer != "sgd" ? 2
+                                                           : config_.momentum != 0    ? 1
+                                                                                      : 0);
+  const size_t there = bytes_of(optimizer_->state_dict());
+  int64_t most = 0;
+  try {
+    const Tensor reserve = Tensor::empty({static_cast<int64_t>(moments - std::min(moments, there))},
+                                         Dtype::uint8, device_);
+    most = largest_that_fits(device_, loaded.size(), [&](int64_t n) {
+      const GradMode recording(true);
+      const RandomScope scope(static_cast<uint64_t>(config_.seed), 0);
+      const int64_t size = config_.image_size;
+      Batch batch;
+      batch.images = Tensor::zeros({n, size, size, 3}, Dtype::float32, device_);
+      batch.labels = slice(loaded.labels, 0, 0, n).contiguous().to(device_);
+      batch.indices.assign(loaded.indices.begin(), loaded.indices.begin() + n);
+      model_->train();
+      forward(batch).total.backward();
+      optimizer_->zero_grad();
+    });
+  } catch (const DeviceError& e) {  // not even the reserve
+    if (e.fault().id != "gpu.oom") throw;
+  }
+  optimizer_->zero_grad();
+  for (const auto& [tensor, before] : state) tensor.copy_(before);
+  return most;
+}
+
+}  // namespace cytograd

@@ -1,0 +1,114 @@
+#include "cytograd/train/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "cytograd/core/cuda.h"
+#include "cytograd/io/file.h"
+#include "support/program.h"
+#include "support/temp_folder.h"
+
+using namespace cytograd;
+
+namespace {
+
+TrainConfig small_config(const std::string& data) {
+  TrainConfig c;
+  c.data = {data};
+  c.model = "resnet20";
+  c.image_size = 8;
+  c.epochs = 2;
+  c.batch = 4;
+  c.device = "cuda";
+  c.augment = "full";
+  c.ema = 0.9;
+  c.clip_norm = 0.5;
+  c.label_smoothing = 0.1;
+  return c;
+}
+
+struct Outcome {
+  std::string metrics, weights;
+  std::vector<std::string> notes;
+  std::vector<double> losses;
+};
+
+Outcome train(const std::string& run, const TrainConfig& config) {
+  const Task task = load_task(config, {});
+  Trainer trainer(config, task);
+  RunFolder folder = RunFolder::create(run, false);
+  folder.prepare();
+  Outcome out;
+  TrainHooks hooks;
+  hooks.step = [&](const StepInfo& s) { out.losses.push_back(s.loss); };
+  hooks.note = [&](const std::string& text) { out.notes.push_back(text); };
+  trainer.run(folder, hooks);
+  out.metrics = read_file(folder.file("metrics.csv"));
+  out.weights = read_file(folder.path() + "/checkpoints/last");
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a recorded step gives the bytes of single kernels") {
+  const TempFolder folder;
+  const std::string data = folder / "data";
+  test::write_discs(data, {"large", "small"}, 9, 12);
+  for (const char* optimizer : {"adamw", "sgd"}) {
+    TrainConfig config = small_config(data);
+    config.optimizer = optimizer;
+    const std::string name = optimizer;
+    const Outcome replayed = train(folder / (name + "1"), config);
+    config.capture = false;
+    const Outcome eager = train(folder / (name + "2"), config);
+    CHECK(replayed.losses.size() > 4);
+    CHECK(replayed.losses == eager.losses);
+    CHECK(replayed.metrics == eager.metrics);
+    CHECK(replayed.notes.empty());
+    // Checkpoints hold their settings, which differ.
+    CHECK(replayed.weights.size() > 1000000);
+    const TensorMap a = read_checkpoint(folder / (name + "1/checkpoints/last")).tensors,
+                    b = read_checkpoint(folder / (name + "2/checkpoints/last")).tensors;
+    CHECK(a.size() == b.size());
+    for (const auto& [key, tensor] : a) {
+      INFO(key);
+      CHECK(tensor.to_vector<double>() == b.at(key).to_vector<double>());
+    }
+  }
+}
+
+TEST_CASE("what cannot be recorded runs kernel by kernel and says why") {
+  const TempFolder folder;
+  const std::string data = folder / "data";
+  test::write_discs(data, {"large", "small"}, 8, 12);
+  TrainConfig config = small_config(data);
+  config.epochs = 1;
+  config.method = "triplet";
+  config.embedding = 4;
+  const Outcome out = train(folder / "run", config);
+  REQUIRE(out.notes.size() == 1);
+  CHECK(out.notes[0].find("triplet looks at values") != std::string::npos);
+}
+
+TEST_CASE("training images that are changed on the host or the device train alike") {
+  const TempFolder folder;
+  const std::string data = folder / "data";
+  test::write_discs(data, {"large", "small"}, 9, 12);
+  TrainConfig config = small_config(data);
+  config.epochs = 1;
+  std::map<std::string, Outcome> out;
+  for (const char* where : {"host", "device", "auto"}) {
+    config.augment_on = where;
+    out[where] = train(folder / where, config);
+  }
+  CHECK(out["device"].losses == out["auto"].losses);
+  REQUIRE(out["host"].losses.size() == out["device"].losses.size());
+  for (size_t i = 0; i < out["host"].losses.size(); ++i)
+    CHECK(out["host"].losses[i] == doctest::Approx(out["device"].losses[i]).epsilon(1e-3));
+  config.device = "cpu";
+  config.augment_on = "device";
+  const Task task = load_task(config, {});
+  CHECK_THROWS_WITH_AS(Trainer(config, task), doctest::Contains("augment_on device on the CPU"),
+                       ConfigError);
+}
