@@ -293,10 +293,14 @@ int64_t Trainer::largest_batch(const Batch& loaded) {
                                                            : config_.momentum != 0    ? 1
                                                                                       : 0);
   const size_t there = bytes_of(optimizer_->state_dict());
+  // Batches on their way, small blocks, and what pieces of memory waste.
+  const size_t rest = (size_t{64} << 10) + cuda_device(device_.index).memory / 256 +
+                      static_cast<size_t>(loaded.size() * config_.image_size * config_.image_size) *
+                          3 * sizeof(float);
   int64_t most = 0;
   try {
-    const Tensor reserve = Tensor::empty({static_cast<int64_t>(moments - std::min(moments, there))},
-                                         Dtype::uint8, device_);
+    const Tensor reserve = Tensor::empty(
+        {static_cast<int64_t>(moments - std::min(moments, there) + rest)}, Dtype::uint8, device_);
     most = largest_that_fits(device_, loaded.size(), [&](int64_t n) {
       const GradMode recording(true);
       const RandomScope scope(static_cast<uint64_t>(config_.seed), 0);
