@@ -200,7 +200,7 @@ class GuidedMethod final : public Method {
     }
     ++tried_;
     // Mined triplets may all be satisfied; only labels that allow none are a fault.
-    used_ += triplets.count > 0 || (name == "triplet" && has_anchor(labels));
+    used_ += (name == "triplet" && has_anchor(labels)) || triplets.count() > 0;
     return {name, triplets.value, weight};
   }
 

@@ -35,14 +35,14 @@ inline Tensor masked_image_error(const Tensor& recon, const Tensor& image, const
                                  ImageReduction reduction = ImageReduction::sum) {
   check<ShapeError>(image.ndim() == 4 && image.size(0) >= 1, "masked_image_error",
                     "expects images [B, H, W, C], got ", image.shape());
-  double divisor = static_cast<double>(image.size(0));
-  if (reduction == ImageReduction::mean) divisor = static_cast<double>(image.numel());
+  const Tensor error = squared_error(recon, image, mask);
   if (reduction == ImageReduction::masked_mean) {
-    divisor = static_cast<double>(image.size(3)) * sum(square(mask.detach())).item();
     // Empty masks: the error is 0 already.
-    if (divisor == 0) divisor = 1;
+    const Tensor least = Tensor::full({}, 1e-30, error.dtype(), error.device());
+    return error / maximum(sum(square(mask.detach())) * static_cast<double>(image.size(3)), least);
   }
-  return squared_error(recon, image, mask) * (1 / divisor);
+  const int64_t divisor = reduction == ImageReduction::mean ? image.numel() : image.size(0);
+  return error * (1 / static_cast<double>(divisor));
 }
 
 }  // namespace cytograd::losses

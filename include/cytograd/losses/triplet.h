@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 #include <vector>
 
 #include "cytograd/losses/guide.h"
-#include "cytograd/losses/mining.h"
 #include "cytograd/ops/matmul.h"
+#include "cytograd/ops/mine_triplets.h"
 #include "cytograd/ops/pairwise_distance.h"
 
 /// @file
@@ -14,11 +16,16 @@
 
 namespace cytograd::losses {
 
+using cytograd::Mining;
+using cytograd::mining_of;
+
 /// A loss and how many triplets (batch_hard: anchors; centres: classes or samples) it is a mean of.
 /// With none the value is 0 and has gradient 0.
 struct TripletLoss {
   Tensor value;
-  int64_t count = 0;
+  Tensor triplets;  ///< [1] int64, on the device of the value
+  /// Waits for the device.
+  int64_t count() const { return static_cast<int64_t>(triplets.item()); }
 };
 
 struct TripletOptions {
@@ -28,18 +35,15 @@ struct TripletOptions {
 
 namespace detail {
 
-inline TripletLoss mined_loss(const Tensor& distances, const std::vector<int64_t>& row_labels,
-                              const std::vector<int64_t>& column_labels, bool rows_are_columns,
-                              const TripletOptions& options) {
-  const Mined mined = mine({distances.detach().to_vector<double>(), row_labels, column_labels,
-                            rows_are_columns, options.margin},
-                           options.mining);
-  if (mined.count == 0) return {sum(distances) * 0.0, 0};
-  const Tensor c = Tensor::from(mined.coefficients, distances.shape())
-                       .to(distances.dtype())
-                       .to(distances.device());
-  return {(sum(c * distances) + mined.margins) * (1 / static_cast<double>(mined.count)),
-          mined.count};
+inline TripletLoss mined_loss(const Tensor& distances, const Tensor& row_labels,
+                              const Tensor& column_labels, const MiningOptions& options) {
+  const MinedTriplets mined = mine_triplets(distances, row_labels, column_labels, options);
+  const Tensor count = slice(mined.counts, 0, 0, 1),
+               active = slice(mined.counts, 0, 1, 2).to(distances.dtype());
+  const Tensor divisor = maximum(count.to(distances.dtype()),
+                                 Tensor::ones({1}, distances.dtype(), distances.device()));
+  const Tensor hinges = reshape(sum(mined.coefficients * distances), {1}) + active * options.margin;
+  return {reshape(hinges / divisor, {}), count};
 }
 
 }  // namespace detail
@@ -50,8 +54,8 @@ inline TripletLoss mined_loss(const Tensor& distances, const std::vector<int64_t
 inline TripletLoss triplet_loss(const Tensor& embeddings, const Tensor& labels,
                                 const TripletOptions& options = {}) {
   detail::check_embeddings("triplet_loss", embeddings, labels);
-  const std::vector<int64_t> y = labels.to_vector<int64_t>();
-  return detail::mined_loss(pairwise_distance(embeddings, embeddings), y, y, true, options);
+  return detail::mined_loss(pairwise_distance(embeddings, embeddings), labels, labels,
+                            {options.mining, options.margin, true});
 }
 
 /// Who is the anchor of a class-centre triplet.
@@ -86,9 +90,10 @@ inline TripletLoss center_triplet_loss(const Tensor& embeddings, const Tensor& l
       if (std::isfinite(lengths[c])) present.insert(static_cast<int64_t>(c));
   }
   const std::vector<int64_t> classes(present.begin(), present.end());
+  const Tensor class_labels = Tensor::from(classes).to(embeddings.device());
   Tensor mu;
   if (centers.defined()) {
-    mu = index_select(centers.detach(), 0, Tensor::from(classes));
+    mu = index_select(centers.detach(), 0, class_labels);
   } else {
     // mu = share p, share_ci = 1 / n_c for samples of class c.
     std::vector<double> share(classes.size() * y.size());
@@ -101,10 +106,10 @@ inline TripletLoss center_triplet_loss(const Tensor& embeddings, const Tensor& l
     mu = matmul(Tensor::from(share, shape).to(embeddings.dtype()).to(embeddings.device()),
                 embeddings);
   }
-  const TripletOptions mining{Mining::batch_hard, options.margin};
+  const MiningOptions mining{Mining::batch_hard, options.margin, false};
   if (options.anchor == CenterAnchor::center)
-    return detail::mined_loss(pairwise_distance(mu, embeddings), classes, y, false, mining);
-  return detail::mined_loss(pairwise_distance(embeddings, mu), y, classes, false, mining);
+    return detail::mined_loss(pairwise_distance(mu, embeddings), class_labels, labels, mining);
+  return detail::mined_loss(pairwise_distance(embeddings, mu), labels, class_labels, mining);
 }
 
 }  // namespace cytograd::losses
