@@ -20,7 +20,7 @@ std::vector<std::string> bench_model_names() {
 bool takes_sizes(const std::string& model) { return !is_vae(model); }
 
 bool is_compiled(const ModelSetting& s) {
-  return device().type == DeviceType::cpu && !s.train && !s.eager && !is_vae(s.model);
+  return !s.train && !s.eager && !is_vae(s.model);
 }
 
 Work as_graph(Work work, const ModelSetting& s) {

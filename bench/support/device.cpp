@@ -34,6 +34,7 @@ void set_device(Device device, Precision precision) {
 }
 
 Device device() { return setting().device; }
+Precision precision() { return setting().precision; }
 
 Tensor placed(const Tensor& tensor) { return tensor.to(device()); }
 

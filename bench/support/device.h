@@ -20,6 +20,7 @@ Precision parse_precision(const std::string& text);
 /// The CPU in float32 until set. @throws ValueError for another precision on the CPU
 void set_device(Device device, Precision precision);
 Device device();
+Precision precision();
 
 /// The tensor there.
 Tensor placed(const Tensor& tensor);

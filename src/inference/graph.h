@@ -71,8 +71,10 @@ struct Graph {
   int readers(int value) const;
 };
 
-/// Runs f once on zeros [2, ...image]. @throws ValueError, StateError as `compile` says
-Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, Dtype dtype);
+/// Runs f once on zeros [2, ...image] of the device; the tensors of the steps are on the host.
+/// @throws ValueError, StateError as `compile` says
+Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, Dtype dtype,
+            Device device);
 
 /// Batch norms into convolutions, activations and sums into what makes them, norms in front of
 /// pointwise convolutions into how those read; pooling before pointwise convolutions, which

@@ -14,6 +14,9 @@ namespace {
 
 constexpr int64_t kBatch = 2;  // not 1, so that an axis of length 1 is not taken for the batch
 
+// Steps are rewritten on the host.
+Tensor at_hand(const Tensor& t) { return t.detach().contiguous().to(Device{}); }
+
 class GraphTracer final : public autograd::Tracer {
  public:
   GraphTracer(Graph& graph, const Tensor& input) : graph_(graph) { define(input); }
@@ -97,8 +100,8 @@ void GraphTracer::linear(const Tensors& inputs, const Tensor& output) {
   const int value = value_of(x);
   graph_.values[static_cast<size_t>(value)].packed |= x.ndim() == 2;
   Step& step = add_step(Kind::conv, {value}, output);
-  step.weight = weight.detach().contiguous();
-  step.bias = inputs[2].defined() ? inputs[2].detach().clone() : Tensor{};
+  step.weight = at_hand(weight);
+  step.bias = inputs[2].defined() ? at_hand(inputs[2]).clone() : Tensor{};
   step.conv = {.n = kBatch,
                .h = x.numel() / x.size(-1) / kBatch,
                .w = 1,
@@ -118,8 +121,8 @@ void GraphTracer::batch_norm(const Tensors& inputs, const Tensor& output, const 
   const Tensor weight = call.weight ? inputs[1].detach() : Tensor::ones(mean.shape(), mean.dtype());
   const Tensor bias = call.bias ? inputs[call.weight ? 2 : 1].detach() : Tensor::zeros_like(mean);
   Step& step = add_step(Kind::affine, {value_of(inputs[0])}, output);
-  step.scale = Tensor::empty_like(mean);
-  step.shift = Tensor::empty_like(mean);
+  step.scale = Tensor::empty(mean.shape(), mean.dtype());
+  step.shift = Tensor::empty(mean.shape(), mean.dtype());
   const auto w = weight.to_vector<double>(), b = bias.to_vector<double>(),
              m = mean.to_vector<double>(), r = rstd.to_vector<double>();
   dispatch_floating(mean.dtype(), "compile", [&]<class T>() {
@@ -154,8 +157,8 @@ void GraphTracer::translate(std::string_view name, const Tensors& inputs, const 
     Step& step = add_step(shape->groups == 1 ? Kind::conv : Kind::grouped_conv,
                           {value_of(inputs[0])}, output);
     step.conv = *shape;
-    step.weight = inputs[1].detach().contiguous();
-    step.bias = inputs[2].defined() ? inputs[2].detach().clone() : Tensor{};
+    step.weight = at_hand(inputs[1]);
+    step.bias = inputs[2].defined() ? at_hand(inputs[2]).clone() : Tensor{};
     return;
   }
   if (const auto* call = params.get<UnaryCall>()) {
@@ -198,10 +201,11 @@ void GraphTracer::translate(std::string_view name, const Tensors& inputs, const 
 
 }  // namespace
 
-Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, Dtype dtype) {
+Graph trace(const std::function<Tensor(const Tensor&)>& f, const Shape& image, Dtype dtype,
+            Device device) {
   Shape shape{kBatch};
   for (const int64_t size : image) shape.push_back(size);
-  const Tensor x = Tensor::zeros(shape, dtype);
+  const Tensor x = Tensor::zeros(shape, dtype, device);
   Graph graph;
   graph.dtype = dtype;
   const NoGrad no_grad;

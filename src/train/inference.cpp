@@ -96,17 +96,16 @@ Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loa
   check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
   const NoGrad no_grad;
   Predictions out;
-  // On the CPU compiled for the size of the first batch; the loader gives all images one size.
+  // Compiled for the size of the first batch; the loader gives all images one size.
   std::optional<inference::CompiledModel> embed;
   const Device device = device_of(model);
-  const bool on_host = device.type == DeviceType::cpu;
   loader.start_at(0);
   for (Batch batch; loader.next(batch);) {
     const Shape& s = batch.images.shape();
-    if (!embed && on_host)
+    if (!embed)
       embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
-                                 {s[1], s[2], s[3]}, {.batch = s[0]});
-    const Tensor embeddings = embed ? (*embed)(batch.images) : model.embed(batch.images.to(device));
+                                 {s[1], s[2], s[3]}, {.batch = s[0], .device = device});
+    const Tensor embeddings = (*embed)(batch.images.to(device));
     const bool head = model.has_classifier();
     const Tensor logits = head ? model.classify(embeddings) : embeddings;
     out.classes = head ? logits.size(1) : 0;

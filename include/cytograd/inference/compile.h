@@ -32,7 +32,8 @@ class CompiledModel {
   /// The network's result for x [N, ...] of the compiled shape and dtype; any N >= 0. Results of an
   /// image do not depend on the others in the batch nor on the number of threads, and differ from
   /// the network's own by rounding (sums in another order).
-  /// @throws ShapeError or DtypeError if x is not of the compiled shape or dtype
+  /// @throws ShapeError, DtypeError or DeviceError if x is not of the compiled shape, dtype or
+  /// device
   Tensor operator()(const Tensor& x) const;
   /// The same into `result`, packed and of the right shape, without allocating once the thread and
   /// batch size are known. @throws ShapeError, DtypeError
@@ -46,6 +47,7 @@ class CompiledModel {
   const Shape& input_shape() const;
   const Shape& output_shape() const;
   Dtype dtype() const;
+  Device device() const;
   /// Bytes of intermediate results for a batch of n (large batches run in parts, so it stops
   /// growing), and of packed weights.
   int64_t workspace_bytes(int64_t n) const;
@@ -62,6 +64,9 @@ class CompiledModel {
 struct CompileOptions {
   Dtype dtype = Dtype::float32;  ///< of the model: float32 or float64
   int64_t batch = 1;             ///< usual size of a batch; chooses algorithms, other sizes run too
+  Device device{};               ///< where the model lives and the compiled form runs
+  bool bfloat16 = false;  ///< on a device: weights and intermediate values are stored in bfloat16,
+                          ///< sums, input and result are float32
 };
 
 /// Compiles `f`, a function of one batch, by running it once on zeros [2, ...image].
@@ -73,12 +78,17 @@ struct CompileOptions {
 /// of stride 1 may run by Winograd's F(4x4, 3x3), which rounds more (relative errors near 1e-5
 /// instead of 1e-6).
 ///
+/// On a device biases, residual sums, activations and the map of a pointwise convolution's input
+/// are part of the convolution; a call returns before its kernels have run, and may be captured in
+/// a graph. Threads that use different streams have workspaces of their own.
+///
 /// @param f      as `[&](const Tensor& x) { return model(x); }`; destroyed before filters are
 /// packed:
 ///               where it alone owns the model, each weight is freed as soon as it is packed
 /// @param image  shape of one input without the batch, as [224, 224, 3]
-/// @throws ValueError if batch < 1; StateError for batch norm or dropout in training mode;
-/// ValueError naming an operation that has no inference form here; ShapeError, DtypeError
+/// @throws ValueError if batch < 1 or bfloat16 is asked for on the CPU; StateError for batch norm
+/// or dropout in training mode; ValueError naming an operation that has no inference form here;
+/// ShapeError, DtypeError
 CompiledModel compile(std::function<Tensor(const Tensor&)> f, const Shape& image,
                       const CompileOptions& options = {});
 
