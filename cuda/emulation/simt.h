@@ -7,6 +7,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "cuda/emulation/coverage.h"
 #include "cuda/emulation/scheduler.h"
 #include "cuda/emulation/vector_types.h"
 
@@ -73,6 +74,7 @@ void launch(const Launch& shape, void (*kernel)(P...),
             c.arguments);
       },
       &context);
+  kernel_ran(reinterpret_cast<const void*>(kernel));
 }
 template <class... P, class... A>
 requires(sizeof...(P) == sizeof...(A)) void launch(const Launch& shape, void (*kernel)(P...),
