@@ -56,5 +56,6 @@ TEST_CASE("the op case suite passes on a right operation") {
                     for (size_t i = 0; i < y.values.size(); ++i)
                       y.values[i] = in[0].values[i] * in[0].values[i];
                     return y;
-                  }});
+                  },
+              .on_cuda = false});
 }

@@ -197,6 +197,7 @@ TEST_CASE("autocast: a training step is captured as a graph") {
   CHECK(distance(weight.grad().to_vector<float>(), grad) <= 0.5 * length(grad));
 }
 
+#ifndef CYTOGRAD_INSTRUMENTED
 TEST_CASE("autocast: a training step of resnet18 stores bfloat16 and is near float32") {
   check_model(
       [] {
@@ -205,6 +206,7 @@ TEST_CASE("autocast: a training step of resnet18 stores bfloat16 and is near flo
       },
       {4, 32, 32, 3}, 0.7, 0.6);
 }
+#endif
 
 TEST_CASE("autocast: dense layers read through their norms") {
   // Half the bytes, and no normalised input of the 1x1 convolutions.
