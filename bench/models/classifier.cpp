@@ -18,10 +18,9 @@ using Model = std::shared_ptr<const models::ImageModel>;
 // The compiled form has its own weights, so the model is given up to it.
 inference::CompiledModel compiled_model(std::unique_ptr<models::ImageModel> model,
                                         const ModelSetting& s) {
-  return inference::compile(std::move(model), {s.size, s.size, s.in_channels},
-                            {.batch = s.batch,
-                             .device = device(),
-                             .bfloat16 = precision() == Precision::bf16});
+  return inference::compile(
+      std::move(model), {s.size, s.size, s.in_channels},
+      {.batch = s.batch, .device = device(), .bfloat16 = precision() == Precision::bf16});
 }
 
 // How inference is run: the one place that decides it.

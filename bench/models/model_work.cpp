@@ -19,9 +19,7 @@ std::vector<std::string> bench_model_names() {
 
 bool takes_sizes(const std::string& model) { return !is_vae(model); }
 
-bool is_compiled(const ModelSetting& s) {
-  return !s.train && !s.eager && !is_vae(s.model);
-}
+bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && !is_vae(s.model); }
 
 Work as_graph(Work work, const ModelSetting& s) {
   if (device().type == DeviceType::cpu || s.eager) return work;

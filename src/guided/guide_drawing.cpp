@@ -167,7 +167,8 @@ std::string guide_svg(const Guide& guide) {
            "\" fill=\"" + hex(class_color(c, i)) + "\" stroke=\"#555555\"/>\n<text x=\"" +
            number(p[0]) + "\" y=\"" + number(p[1] + r + 13) + "\" fill=\"" + hex(text_color) +
            "\" stroke=\"#ffffff\" stroke-width=\"4\" stroke-linejoin=\"round\" "
-           "paint-order=\"stroke\">" + html_text(c.name) + "</text>\n";
+           "paint-order=\"stroke\">" +
+           html_text(c.name) + "</text>\n";
   }
   return out + "</svg>\n";
 }

@@ -29,8 +29,9 @@ class CpuRun final : public Run<CpuContext> {
                              s.residual >= 0, {.bias = data_or_null(s.bias), .relu = s.relu});
   }
   void grouped_conv(const Step& s, size_t i) const override {
-    kernels::conv2d_forward<T>(conv_shape(s), data(s.inputs[0]), program_.filters[i].data.data<T>(),
-                               data(s.output), {.bias = data_or_null(s.bias), .relu = s.relu});
+    kernels::conv2d_forward<T>(conv_shape(s), data(s.inputs[0]),
+                               program_.filters[i].data.template data<T>(), data(s.output),
+                               {.bias = data_or_null(s.bias), .relu = s.relu});
   }
   void affine(const Step& s) const override {
     const Shape& shape = program_.value(s.output).shape;
