@@ -153,9 +153,8 @@ CYTOGRAD_DEVICE void change_colours(const ImageChange& c, const Square& s) {
 // to = from blurred along an axis of `size` pixels that are `step` apart; `other` along the other.
 CYTOGRAD_DEVICE void blur_axis(const ImageChange& c, int size, int64_t step, int64_t other,
                                const float* from, float* to) {
-  const int64_t area = int64_t{size} * size;
-  for (int64_t i = threadIdx.x; i < area; i += threads) {
-    const int64_t y = i / size, x = i - y * size;
+  for (int i = static_cast<int>(threadIdx.x); i < size * size; i += threads) {
+    const int y = i / size, x = i - y * size;
     const int64_t along = step == 1 ? x : y, line = (step == 1 ? y : x) * other;
     float sum = c.blur[0] * from[line + along * step];
     for (int k = 1; k <= c.blur_radius; ++k)
@@ -169,7 +168,8 @@ CYTOGRAD_DEVICE void blur_axis(const ImageChange& c, int size, int64_t step, int
 __global__ void __launch_bounds__(threads)
     colour_kernel(const ImageChange* changes, AugmentSizes sizes, float* squares, float* scratch,
                   float* out) {
-  const int64_t image = blockIdx.x, size = sizes.size, area = size * size;
+  const int size = sizes.size, pixels = size * size;
+  const int64_t image = blockIdx.x, area = pixels;
   const ImageChange& c = changes[image];
   float* planes = squares + image * 3 * area;
   change_colours(c, {planes, planes + area, planes + 2 * area, area});
@@ -183,8 +183,9 @@ __global__ void __launch_bounds__(threads)
     }
   }
   __syncthreads();
-  for (int64_t i = threadIdx.x; i < area; i += threads) {
-    const int64_t y = i / size, x = i - y * size, at = c.start + y * c.down + x * c.right;
+  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += threads) {
+    const int y = i / size, x = i - y * size;
+    const int64_t at = c.start + y * c.down + x * c.right;
     for (int k = 0; k < 3; ++k)
       out[(image * area + i) * 3 + k] = planes[k * area + at] * sizes.scale[k] + sizes.shift[k];
   }
