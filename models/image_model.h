@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -71,9 +72,35 @@ class ImageModel : public nn::Module {
   Tensor forward(const Tensor& x) const { return classify(embed(x)); }
   Tensor operator()(const Tensor& x) const { return forward(x); }
 
-  /// Freezes every batch normalisation (nn/batch_norm.h).
-  void freeze_batch_norm(bool frozen = true) {
-    for_each_of<nn::BatchNorm2d>([frozen](nn::BatchNorm2d& norm) { norm.set_frozen(frozen); });
+  /// Freezes every batch normalisation (nn/batch_norm.h). @param affine  weight and bias too
+  void freeze_batch_norm(bool frozen = true, bool affine = true) {
+    for_each_of<nn::BatchNorm2d>([=](nn::BatchNorm2d& norm) { norm.set_frozen(frozen, affine); });
+  }
+
+  /// Every batch normalisation keeps statistics for each of n domains (nn/batch_norm.h). Common
+  /// ones serve inputs of other domains; `join_domains` makes them from all.
+  void add_domains(int64_t n) {
+    for_each_of<nn::BatchNorm2d>([n](nn::BatchNorm2d& norm) { norm.add_domains(n); });
+    domains_ = n;
+  }
+  /// 0: normalisation knows no domains.
+  int64_t domains() const { return domains_; }
+  /// The domain of the next inputs, -1 for none of those; nothing without domains.
+  void set_domain(int64_t domain) const {
+    check<ValueError>(domain < std::max<int64_t>(domains_, 1), "set_domain", "expects below ",
+                      domains_, ", got ", domain);
+    for_each([domain](const std::string&, const nn::Module& module) {
+      if (const auto* norm = dynamic_cast<const nn::BatchNorm2d*>(&module))
+        norm->set_domain(domain);
+    });
+  }
+  void join_domains() {
+    if (domains_ > 0)
+      for_each_of<nn::BatchNorm2d>([](nn::BatchNorm2d& norm) { norm.join_domains(); });
+  }
+  void restart_domains() {
+    if (domains_ > 0)
+      for_each_of<nn::BatchNorm2d>([](nn::BatchNorm2d& norm) { norm.restart_domains(); });
   }
 
   /// Normalisation that inputs in 0..1 get per channel before `forward`: (x - mean) / std.
@@ -106,7 +133,7 @@ class ImageModel : public nn::Module {
   }
 
   Tensor mask_;  // [embedding], 1 for components in use; undefined: all
-  int64_t active_ = 0;
+  int64_t active_ = 0, domains_ = 0;
   nn::Dropout* dropout_ = nullptr;
   nn::Linear* embedding_ = nullptr;
   nn::Linear* classifier_ = nullptr;

@@ -95,6 +95,7 @@ void add_train_command(CLI::App& app) {
       "cyto train --data photos/ --output runs/a             one folder per class\n"
       "cyto train --data PBC/ --preset pbc --model resnet18 --image-size 96 --epochs 30 -o runs/b\n"
       "cyto train --data hospital1/ hospital2/ -o runs/c     two domains\n"
+      "cyto train --data a/ b/ c/ --method boda -o runs/e    domains that shall look alike\n"
       "cyto train --data photos/ --dry-run                   memory, disk and time it would take\n"
       "cyto train --resume runs/b                            go on after a stop\n"
       "cyto train --config runs/b/config.toml -o runs/d      the same run again\n");

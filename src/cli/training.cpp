@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
 #include "cli/session.h"
 #include "cli/train_options.h"
@@ -204,8 +205,9 @@ void say_guide(const Task& task, const TrainConfig& config) {
   console().warn("the guide has classes that the data lack: " + names);
 }
 
-// Classifiers of the embeddings, scores on the held-back part, the report.
-void finish(const RunFolder& folder, const Task& task, Device device) {
+// Classifiers of the embeddings, scores on the held-back part, the report. @param quiet  the result
+// is that of a stage, not of the command
+void finish(const RunFolder& folder, const Task& task, Device device, bool quiet) {
   TrainedModel trained = load_trained(folder.path(), "best", device);
   std::optional<FittedReadout> fitted;
   if (trained.config.posthoc || !trained.by_head) {
@@ -221,6 +223,7 @@ void finish(const RunFolder& folder, const Task& task, Device device) {
   write_results(folder, trained, task, evaluation, fitted);
   const std::string page = write_run_report(folder.path(), trained, task, evaluation);
   folder.mark_done(evaluation_json(evaluation, trained.classes) + "\n");
+  if (quiet) return;
   if (console().json())
     console().out(evaluation_json(evaluation, trained.classes) + "\n");
   else
@@ -262,31 +265,61 @@ Task read_task(const TrainConfig& config) {
   });
 }
 
-// From the first image to the report.
-void begin_training(const RunFolder& folder, const TrainConfig& config, const TaskSource& source) {
+namespace {
+
+void begin(const RunFolder& folder, const TrainConfig& config, const TaskSource& source, bool again,
+           bool quiet);
+void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
+           const TaskSource& source, bool quiet);
+
+// The stage whose network the run keeps, as a run of its own in RUN/stage1.
+void train_first_stage(const RunFolder& folder, const TrainConfig& config,
+                       const TaskSource& source) {
+  const TrainConfig first = first_stage(config);
+  const std::string path = folder.file("stage1");
+  std::error_code error;
+  console().note("stage 1: " + path);
+  if (std::filesystem::exists(path + "/config.toml", error))
+    go_on(RunFolder::resume(path), first, true, source, true);
+  else
+    begin(RunFolder::create(path, false), first, source, false, true);
+}
+
+// From the first image to the report. @param again  an earlier call may have got through stage 1
+void begin(const RunFolder& folder, const TrainConfig& config, const TaskSource& source, bool again,
+           bool quiet) {
   const Task task = source(config);
   say_data(task);
   say_guide(task, config);
-  Trainer trainer(config, task);
-  if (!config.weights.empty())
-    for (const std::string& note : trainer.load_weights(config.weights)) console().note(note);
-  require_disk(folder.path(), checkpoint_bytes(trainer.model(), config));
+  auto trainer = std::make_unique<Trainer>(config, task);
+  const bool stages = trains_head_alone(config), two = stages && config.stage1.empty();
+  if (!config.weights.empty() && !stages)
+    for (const std::string& note : trainer->load_weights(config.weights)) console().note(note);
+  if (stages && !two) trainer->load_first_stage(config.stage1);
+  require_disk(folder.path(), checkpoint_bytes(trainer->model(), config));
   // Earlier results go only now, when nothing but training can fail.
-  folder.prepare();
+  folder.prepare(again && two);
   write_file_atomically(folder.file("config.toml"), config_toml(config));
   write_inputs(folder, config, task);
+  if (two) {
+    trainer.reset();  // its memory
+    train_first_stage(folder, config, source);
+    trainer = std::make_unique<Trainer>(config, task);
+    trainer->load_first_stage(folder.file("stage1"));
+    console().note("stage 2: the classifier, on the network of stage 1");
+  }
   Narrator narrator;
-  trainer.run(folder, narrator.hooks());
-  finish(folder, task, trainer.device());
+  trainer->run(folder, narrator.hooks());
+  finish(folder, task, trainer->device(), quiet);
 }
 
-void resume_training(const RunFolder& folder, const TrainConfig& config, bool fall_back,
-                     const TaskSource& source) {
+void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
+           const TaskSource& source, bool quiet) {
   const CheckpointStore store(folder.path());
   // Killed before its first checkpoint, that of step 0, was linked.
   const std::vector<int64_t> steps = store.steps();
   if (!store.has("last") && (steps.empty() || steps.back() == 0))
-    return begin_training(folder, config, source);
+    return begin(folder, config, source, true, quiet);
   std::string note;
   const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
   if (!note.empty()) console().warn(note);
@@ -305,7 +338,18 @@ void resume_training(const RunFolder& folder, const TrainConfig& config, bool fa
                  std::to_string(checkpoint.progress.batch) + " steps");
   Narrator narrator;
   trainer.run(folder, narrator.hooks());
-  finish(folder, task, trainer.device());
+  finish(folder, task, trainer.device(), quiet);
+}
+
+}  // namespace
+
+void begin_training(const RunFolder& folder, const TrainConfig& config, const TaskSource& source) {
+  begin(folder, config, source, false, false);
+}
+
+void resume_training(const RunFolder& folder, const TrainConfig& config, bool fall_back,
+                     const TaskSource& source) {
+  go_on(folder, config, fall_back, source, false);
 }
 
 }  // namespace cytograd::cli

@@ -20,33 +20,6 @@ namespace cytograd {
 
 namespace {
 
-// Draws with weight 1 / (n_dc * C_d), n_dc the samples of the class in the domain and C_d the
-// classes that the domain has.
-std::vector<int64_t> draw_balanced(const Dataset& dataset, const std::vector<int64_t>& indices,
-                                   Rng& rng) {
-  std::map<std::pair<int64_t, int64_t>, int64_t> count;
-  std::map<int64_t, int64_t> classes;
-  const auto key = [&](int64_t i) {
-    const Sample& s = dataset.samples[static_cast<size_t>(i)];
-    return std::pair(s.domain, s.label);
-  };
-  for (const int64_t i : indices)
-    if (count[key(i)]++ == 0) ++classes[key(i).first];
-  std::vector<double> cumulative;
-  double sum = 0;
-  for (const int64_t i : indices) {
-    sum += 1 / (static_cast<double>(count[key(i)]) * static_cast<double>(classes[key(i).first]));
-    cumulative.push_back(sum);
-  }
-  std::vector<int64_t> order;
-  for (size_t k = 0; k < indices.size(); ++k) {
-    const auto it = std::upper_bound(cumulative.begin(), cumulative.end(), rng.uniform() * sum);
-    const size_t at = std::min(static_cast<size_t>(it - cumulative.begin()), indices.size() - 1);
-    order.push_back(indices[at]);
-  }
-  return order;
-}
-
 // Without the transparent border that the edge of a scan leaves.
 Image read_opaque(const std::string& path, ImageOptions options) {
   options.form = PixelForm::rgba;
@@ -81,31 +54,11 @@ struct Slot {
 
 }  // namespace
 
-std::vector<int64_t> epoch_order(const Dataset& dataset, const std::vector<int64_t>& indices,
-                                 Order order, uint64_t seed, int64_t epoch) {
-  std::vector<int64_t> result = indices;
-  Rng rng(seed, "shuffle", static_cast<uint64_t>(epoch));
-  switch (order) {
-    case Order::sequential:
-      break;
-    case Order::shuffle:
-      rng.shuffle(result);
-      break;
-    case Order::replacement:
-      for (int64_t& i : result)
-        i = indices[static_cast<size_t>(rng.below(static_cast<int64_t>(indices.size())))];
-      break;
-    case Order::balanced:
-      result = draw_balanced(dataset, indices, rng);
-      break;
-  }
-  return result;
-}
-
 struct Loader::State {
   const Dataset& dataset;
   std::vector<int64_t> indices;
   LoaderOptions options;
+  EpochSize size;
 
   std::mutex mutex;
   std::condition_variable work, finished;
@@ -121,7 +74,10 @@ struct Loader::State {
   std::vector<std::thread> threads;
 
   State(const Dataset& d, std::vector<int64_t> i, LoaderOptions o)
-      : dataset(d), indices(std::move(i)), options(std::move(o)) {}
+      : dataset(d),
+        indices(std::move(i)),
+        options(std::move(o)),
+        size(epoch_size(dataset, indices, options)) {}
 
   ~State() {
     {
@@ -132,11 +88,7 @@ struct Loader::State {
     for (std::thread& t : threads) t.join();
   }
 
-  int64_t samples() const {
-    const int64_t n = static_cast<int64_t>(indices.size());
-    return options.drop_last ? n / options.batch_size * options.batch_size : n;
-  }
-  int64_t batches() const { return (samples() + options.batch_size - 1) / options.batch_size; }
+  int64_t batches() const { return (size.samples + size.batch - 1) / size.batch; }
 
   void start(int64_t at_epoch, int64_t at_batch) {
     const std::lock_guard lock(mutex);
@@ -144,7 +96,7 @@ struct Loader::State {
     epoch = at_epoch;
     next_batch = at_batch;
     slots.clear();  // workers still inside an old one finish into nothing
-    order = epoch_order(dataset, indices, options.order, options.seed, epoch);
+    order = epoch_order(dataset, indices, options, epoch);
     streams.resize(order.size());
     std::unordered_map<int64_t, uint64_t> seen;  // a sample drawn twice looks different each time
     for (size_t i = 0; i < order.size(); ++i)
@@ -155,16 +107,16 @@ struct Loader::State {
   // With the lock held: begins the next batch of the epoch.
   std::shared_ptr<Slot> begin_slot() {
     auto slot = std::make_shared<Slot>();
-    const int64_t first = next_batch * options.batch_size;
-    const int64_t n = std::min(options.batch_size, samples() - first);
+    const int64_t first = next_batch * size.batch;
+    const int64_t n = std::min(size.batch, size.samples - first);
     Batch& b = slot->batch;
     b.epoch = epoch;
     b.number = next_batch++;
-    const int64_t size = options.preprocess.size;
+    const int64_t side = options.preprocess.size;
     if (options.raw)
       slot->parts.resize(static_cast<size_t>(n));
     else
-      b.images = Tensor::empty({n, size, size, 3});
+      b.images = Tensor::empty({n, side, side, 3});
     b.labels = Tensor::empty({n}, Dtype::int64);
     for (int64_t i = 0; i < n; ++i) {
       const size_t at = static_cast<size_t>(first + i);
@@ -254,7 +206,7 @@ struct Loader::State {
     const size_t at = static_cast<size_t>(i);
     const Sample& sample = dataset.samples[static_cast<size_t>(slot.batch.indices[at])];
     const std::shared_ptr<const Image> image = decoded(sample);
-    const int64_t size = options.preprocess.size;
+    const int64_t side = options.preprocess.size;
     const Rng rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch),
                   slot.streams[at]);
     if (options.raw) {
@@ -262,7 +214,7 @@ struct Loader::State {
       return;
     }
     prepare(*image, sample, options.preprocess, options.augmentation, rng,
-            slot.batch.images.data<float>() + i * size * size * 3);
+            slot.batch.images.data<float>() + i * side * side * 3);
   }
 
   std::shared_ptr<const Image> decoded(const Sample& sample) {
@@ -308,7 +260,8 @@ Loader::Loader(Loader&&) noexcept = default;
 Loader& Loader::operator=(Loader&&) noexcept = default;
 
 int64_t Loader::batches() const { return state_->batches(); }
-int64_t Loader::samples() const { return state_->samples(); }
+int64_t Loader::samples() const { return state_->size.samples; }
+int64_t Loader::full_batch() const { return state_->size.batch; }
 
 void Loader::start_at(int64_t epoch, int64_t batch) {
   check<ValueError>(epoch >= 0, "loader", "expected an epoch of 0 or more, got ", epoch);

@@ -8,6 +8,7 @@
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "cytograd/train/method.h"
 #include "io/json.h"
 
 namespace cytograd {
@@ -36,32 +37,29 @@ std::string key_of(const PlannedCell& cell) {
 // The paper's names.
 std::string method_name(const std::string& method, bool growing) {
   const std::string phase = growing ? " (growing)" : " (baseline)";
-  if (method == "ce") return "CE" + phase;
-  if (method == "triplet") return "triplet" + phase;
-  if (method == "center-triplet") return "centre triplet" + phase;
-  if (method == "guide2d") return "guide2D";
-  if (method == "guide-umap") return "guideUMAP";
-  return method;
+  const bool both = method == "ce" || method == "triplet" || method == "center-triplet";
+  return method_traits(method).title + (both ? phase : "");
 }
 
-struct Method {
+struct TableMethod {
   std::string key, method, name;
   bool growing = false;
 };
 
 // Methods in the order of the plan. A key grows if one of its lengths does: two components cannot.
-std::vector<Method> methods_of(const GridPlan& plan) {
-  std::vector<Method> out;
+std::vector<TableMethod> methods_of(const GridPlan& plan) {
+  std::vector<TableMethod> out;
   for (const PlannedCell& c : plan.cells) {
     const std::string key = key_of(c);
-    auto at = std::find_if(out.begin(), out.end(), [&](const Method& m) { return m.key == key; });
+    auto at =
+        std::find_if(out.begin(), out.end(), [&](const TableMethod& m) { return m.key == key; });
     if (at == out.end()) at = out.insert(out.end(), {key, c.method, "", false});
     at->growing |= c.growing;
   }
   std::map<std::string, int> used;
-  for (Method& m : out) ++used[m.name = method_name(m.method, m.growing)];
+  for (TableMethod& m : out) ++used[m.name = method_name(m.method, m.growing)];
   // Cells that differ in more than method and length keep their own names.
-  for (Method& m : out)
+  for (TableMethod& m : out)
     if (used[m.name] > 1) m.name = m.key;
   return out;
 }
@@ -147,9 +145,9 @@ GridTable grid_table(const GridPlan& plan, const std::vector<CellSummary>& cells
   std::set<int64_t> lengths;
   for (const PlannedCell& c : plan.cells) lengths.insert(c.embedding);
   out.lengths.assign(lengths.begin(), lengths.end());
-  for (const Method& m : methods_of(plan))
+  for (const TableMethod& m : methods_of(plan))
     for (const std::string classifier : classifiers) {
-      GridRow row{m.key, m.name, classifier, m.method == "ce", m.growing, {}};
+      GridRow row{m.key, m.name, classifier, method_traits(m.method).head, m.growing, {}};
       bool any = classifier == "own";
       for (const int64_t length : out.lengths) {
         GridEntry entry;

@@ -28,7 +28,7 @@ std::vector<std::string> strings_of(const std::string& text, const std::string& 
   try {
     return Json::parse(text).get<std::vector<std::string>>();
   } catch (const Json::exception&) {
-    throw bad(file, "a class list that is not JSON");
+    throw bad(file, "a list of names that is not JSON");
   }
 }
 
@@ -80,8 +80,10 @@ nn::NamedTensors Checkpoint::part(const std::string& prefix) const {
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint,
                       const TrainConfig& config) {
   std::map<std::string, std::string> metadata = checkpoint.metadata;
-  Json classes = Json::array();
+  Json classes = Json::array(), domains = Json::array();
   for (const std::string& name : checkpoint.classes) classes.push_back(escape_control(name));
+  for (const std::string& name : checkpoint.domains) domains.push_back(escape_control(name));
+  metadata["cytograd.domains"] = domains.dump();
   metadata["cytograd.format"] = std::to_string(checkpoint_format);
   metadata["cytograd.classes"] = classes.dump();
   metadata["cytograd.arch"] = config.model;
@@ -104,6 +106,8 @@ Checkpoint read_checkpoint(const std::string& path) {
     throw bad(path, "format " + meta(out, "cytograd.format", path) + ", newer than " +
                         std::to_string(checkpoint_format));
   out.classes = strings_of(meta(out, "cytograd.classes", path), path);
+  if (const auto domains = out.metadata.find("cytograd.domains"); domains != out.metadata.end())
+    out.domains = strings_of(domains->second, path);
   out.data_hash = meta(out, "cytograd.data_hash", path);
   out.progress = Progress::from_json(meta(out, "cytograd.progress", path), path);
   return out;

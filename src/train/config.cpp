@@ -119,10 +119,11 @@ void apply_config_variables(ResolvedConfig& out) {
 void apply_method_defaults(ResolvedConfig& out, bool protocol) {
   TrainConfig& c = out.config;
   if (c.guide.ends_with(".csv") || c.guide.ends_with(".json")) c.guide = absolute_path(c.guide);
-  if (!is_guided(c) && !protocol) return;
   const auto give = [&](const char* key, const std::string& text) {
     if (!out.sources.contains(key)) set_config(out, config_field(key), text, "method " + c.method);
   };
+  method_defaults(c, give);
+  if (method_traits(c.method).domains || (!is_guided(c) && !protocol)) return;
   if (is_guided(c)) give("model.embedding", "64");
   if (c.method == "guide-umap") give("method.guide_update", "umap");
   give("optimizer.name", "adam");
@@ -143,7 +144,7 @@ void check_guided(const TrainConfig& c) {
   };
   if (c.val_classifier == "head" && !has_head(c))
     conflict("method.val_classifier head with " + c.method, "knn or grid",
-             "only ce trains a classifier");
+             "the method trains no classifier");
   if (c.adam_row_steps == "per_row" && c.optimizer == "sgd")
     conflict("optimizer.adam_row_steps per_row with sgd", "adam or adamw");
   if (!is_guided(c)) return;
@@ -163,6 +164,7 @@ void check_guided(const TrainConfig& c) {
 }  // namespace
 
 void check_config(const TrainConfig& c) {
+  check_method(c);
   check_guided(c);
   const auto conflict = [](const std::string& found, const std::string& expected,
                            const std::string& hint) {
@@ -180,6 +182,14 @@ void check_config(const TrainConfig& c) {
     conflict("train.patience without a validation part", "split.val_fraction above 0", "");
   if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
     conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum", "");
+  if (c.steps_per_epoch > 0 && c.order == "shuffle")
+    conflict("train.steps_per_epoch with train.order shuffle", "an order with replacement",
+             "an epoch of shuffle is every image once");
+  if (c.domain_bn && !over_domains(c))
+    conflict("model.domain_bn with train.order " + c.order, "domains or domains_balanced", "");
+  if (c.domain_bn && c.freeze_bn)
+    conflict("model.domain_bn with model.freeze_bn", "one of them",
+             "frozen statistics belong to no domain");
   if (c.min_lr > c.lr)
     conflict("schedule.min_lr " + format_double(c.min_lr) + " is above optimizer.lr " +
                  format_double(c.lr),

@@ -81,6 +81,13 @@ void add_model_fields(std::vector<ConfigField>& f) {
   f.push_back(other("model.allow_missing", "--allow-missing",
                     "Tensors that the weight file may lack; * stands for any text",
                     &C::allow_missing));
+  f.push_back(number("model.freeze", "--freeze",
+                     "Stages that keep their weights, from the first, which includes the stem",
+                     &C::freeze, 0, 8));
+  f.push_back(other("model.freeze_bn", "--freeze-bn",
+                    "Running statistics of normalisation in training too", &C::freeze_bn));
+  f.push_back(other("model.domain_bn", "--domain-bn", "Statistics of normalisation for each domain",
+                    &C::domain_bn));
   f.push_back(number("input.image_size", "--image-size", "Side of the network's input, pixels",
                      &C::image_size, 8, 4096));
   f.push_back(choice("input.fit", "--fit", "How a rectangle becomes a square", &C::fit,
@@ -144,12 +151,79 @@ void add_guided_fields(std::vector<ConfigField>& f) {
                     "Fit classifiers to the embeddings of a network with a head too", &C::posthoc));
 }
 
+void add_adversary_fields(std::vector<ConfigField>& f) {
+  f.push_back(choice("method.dann_mode", "--dann-mode",
+                     "Domain classifier and network in turns, or through reversed gradients",
+                     &C::dann_mode, {"alternating", "grl"}));
+  f.push_back(number("method.dann_lambda", "--dann-lambda",
+                     "Weight of hiding the domain from the domain classifier", &C::dann_lambda, 0,
+                     1e6));
+  f.push_back(number("method.dann_d_steps", "--dann-d-steps",
+                     "Steps of the domain classifier per step of the network", &C::dann_d_steps, 1,
+                     1000));
+  f.push_back(number("method.dann_gp", "--dann-gp",
+                     "Weight of the penalty on the domain classifier's gradient", &C::dann_gp, 0,
+                     1e6));
+  f.push_back(number("method.dann_width", "--dann-width", "Width of the domain classifier",
+                     &C::dann_width, 1, 65536));
+  f.push_back(number("method.dann_depth", "--dann-depth", "Linear layers of the domain classifier",
+                     &C::dann_depth, 1, 16));
+  f.push_back(number("method.dann_beta1", "--dann-beta1",
+                     "First decay of the domain classifier's adam", &C::dann_beta1, 0, 0.9999999));
+}
+
+void add_domain_fields(std::vector<ConfigField>& f) {
+  f.push_back(number("method.coral_gamma", "--coral-gamma", "Weight of the alignment in coral",
+                     &C::coral_gamma, 0, 1e9));
+  f.push_back(choice("method.coral", "--coral", "Distance of two domains", &C::coral,
+                     {"mean_cov", "deep_coral"}));
+  add_adversary_fields(f);
+  f.push_back(number("method.boda_weight", "--boda-weight", "Weight of boda's term",
+                     &C::boda_weight, 0, 1e9));
+  f.push_back(number("method.macro_weight", "--macro-weight",
+                     "Weight of the alignment of whole domains in boda", &C::macro_weight, 0, 1e9));
+  f.push_back(number("method.nu", "--nu", "Calibration by counts: 0 none, 1 full", &C::nu, 0, 1));
+  f.push_back(number("method.temperature", "--temperature", "Temperature of boda's term",
+                     &C::temperature, 1e-6, 1e6));
+  f.push_back(number("method.boda_start", "--boda-start", "First step with boda's term",
+                     &C::boda_start, 1, many));
+  f.push_back(number("method.feat_freq", "--feat-freq", "Steps between refreshes of the centroids",
+                     &C::feat_freq, 1, many));
+  f.push_back(number("method.boda_momentum", "--boda-momentum",
+                     "Share of the old centroids in a refresh", &C::boda_momentum, 0, 0.9999999));
+  f.push_back(choice("method.boda_distance", "--boda-distance", "Distance to a centroid",
+                     &C::boda_distance, {"euclidean", "mahalanobis", "mahalanobis_diag"}));
+  f.push_back(number("method.shrinkage", "--shrinkage",
+                     "Share of the identity in the covariances of mahalanobis", &C::shrinkage, 0,
+                     1));
+  f.push_back(other("method.count_unit", "--count-unit",
+                    "Counts of boda are divided by it: a number, or median", &C::count_unit));
+  f.push_back(choice("method.boda_reduce", "--boda-reduce", "Boda's term of a batch",
+                     &C::boda_reduce, {"mean", "sum"}));
+  f.push_back(other("method.stat_augment", "--stat-augment",
+                    "Augment the images that give the centroids", &C::stat_augment));
+  f.push_back(choice("method.boda_plus", "--boda-plus", "What boda-plus adds to boda",
+                     &C::boda_plus, {"crt", "resamp", "coral_weighted"}));
+  f.push_back(other("method.stage1", "--stage1",
+                    "Run or checkpoint whose network crt keeps; none: boda is trained first",
+                    &C::stage1, true));
+}
+
 void add_method_fields(std::vector<ConfigField>& f) {
   f.push_back(choice("method.name", "--method", "What is learned", &C::method, method_names()));
   f.push_back(choice("method.class_weights", "--class-weights", "Weights of rare classes",
                      &C::class_weights, {"none", "balanced"}));
   f.push_back(number("method.label_smoothing", "--label-smoothing",
                      "Share of the target spread over all classes", &C::label_smoothing, 0, 0.999));
+  f.push_back(choice("method.ce", "--ce", "Cross-entropy of a classifier", &C::ce,
+                     {"softmax", "onehot_bce"}));
+  f.push_back(number("method.focal_gamma", "--focal-gamma",
+                     "Focal loss: exponent that plays easy images down; 0: none", &C::focal_gamma,
+                     0, 100));
+  f.push_back(number("method.logit_adjust", "--logit-adjust",
+                     "Logit adjustment: share of log frequency in training logits; 0: none",
+                     &C::logit_adjust, 0, 100));
+  add_domain_fields(f);
   add_guided_fields(f);
 }
 
@@ -170,6 +244,12 @@ void add_optimizer_fields(std::vector<ConfigField>& f) {
   f.push_back(number("optimizer.eps", "--eps", "Added to adam's denominator", &C::eps, 0, 1));
   f.push_back(number("optimizer.clip_norm", "--clip-norm",
                      "Largest norm of the gradient; 0: not clipped", &C::clip_norm, 0, many));
+  f.push_back(number("optimizer.backbone_lr_factor", "--backbone-lr-factor",
+                     "Factor of the learning rate of all but the classifier",
+                     &C::backbone_lr_factor, 0, 1e6));
+  f.push_back(number("optimizer.stage_lr_decay", "--stage-lr-decay",
+                     "Further factor for each stage that lies below the last one",
+                     &C::stage_lr_decay, 0, 1));
   f.push_back(number("optimizer.ema", "--ema", "Decay of averaged weights; 0: none", &C::ema, 0,
                      0.9999999));
 }
@@ -186,9 +266,14 @@ void add_train_fields(std::vector<ConfigField>& f) {
                      &C::step_factor, 0, 1));
   f.push_back(
       number("train.epochs", "--epochs", "Passes over the training images", &C::epochs, 1, 1e6));
-  f.push_back(number("train.batch", "--batch", "Images per step", &C::batch, 1, 1e6));
+  f.push_back(number("train.batch", "--batch",
+                     "Images per step; with an order over domains: of each domain", &C::batch, 1,
+                     1e6));
+  f.push_back(number("train.steps_per_epoch", "--steps-per-epoch",
+                     "Steps of an epoch that draws with replacement; 0: as the images fill",
+                     &C::steps_per_epoch, 0, 1e9));
   f.push_back(choice("train.order", "--order", "How images are drawn", &C::order,
-                     {"shuffle", "replacement", "balanced"}));
+                     {"shuffle", "replacement", "balanced", "domains", "domains_balanced"}));
   f.push_back(number("train.patience", "--patience",
                      "Stop after so many epochs without a better validation macro-F1; 0: never",
                      &C::patience, 0, 1e6));

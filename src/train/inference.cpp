@@ -1,14 +1,13 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/error.h"
-#include "cytograd/inference/compile.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/method.h"
 #include "cytograd/train/task.h"
+#include "train/embedder.h"
 
 namespace cytograd {
 namespace {
@@ -32,11 +31,6 @@ void require_finite(const std::vector<float>& values, const Dataset& dataset, co
     }
 }
 
-Device device_of(const models::ImageModel& model) {
-  const nn::NamedTensors parameters = model.named_parameters();
-  return parameters.empty() ? Device::cpu() : parameters[0].second.device();
-}
-
 }  // namespace
 
 TrainedModel load_trained(const std::string& run, const std::string& which, Device device) {
@@ -50,6 +44,7 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   Checkpoint checkpoint = read_checkpoint(out.file);
   out.classes = checkpoint.classes;
   out.data_hash = checkpoint.data_hash;
+  out.domains = checkpoint.domains;
   out.epoch = checkpoint.progress.epoch;
   nn::NamedTensors weights = checkpoint.part("");
   // Averaged weights replace the parameters; running statistics are those of the model.
@@ -64,6 +59,7 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   }();
   checkpoint.tensors.clear();  // the optimiser's: the model takes their memory
   out.model = model_of(out.config, static_cast<int64_t>(out.classes.size()), false);
+  if (out.config.domain_bn) out.model->add_domains(static_cast<int64_t>(out.domains.size()));
   nn::LoadOptions options;
   options.file = out.file;
   nn::load_state_dict(*out.model, nn::from_torch_layout(weights), options);
@@ -85,27 +81,23 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
 
 Predictions predict(const models::ImageModel& model, const Dataset& dataset,
                     const std::vector<int64_t>& indices, const LoaderOptions& options,
-                    bool keep_embeddings, const ProgressCallback& progress) {
+                    bool keep_embeddings, const ProgressCallback& progress,
+                    const std::vector<std::string>& domains) {
   if (indices.empty()) return {};
   Loader loader(dataset, indices, options);
-  return predict(model, dataset, loader, keep_embeddings, progress);
+  return predict(model, dataset, loader, keep_embeddings, progress, domains);
 }
 
 Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loader& loader,
-                    bool keep_embeddings, const ProgressCallback& progress) {
+                    bool keep_embeddings, const ProgressCallback& progress,
+                    const std::vector<std::string>& domains) {
   check<StateError>(!model.training(), "predict", "expected a model in evaluation mode");
   const NoGrad no_grad;
   Predictions out;
-  // Compiled for the size of the first batch; the loader gives all images one size.
-  std::optional<inference::CompiledModel> embed;
-  const Device device = device_of(model);
+  Embedder embed(model, domains, dataset.domains);
   loader.start_at(0);
   for (Batch batch; loader.next(batch);) {
-    const Shape& s = batch.images.shape();
-    if (!embed)
-      embed = inference::compile([&model](const Tensor& x) { return model.embed(x); },
-                                 {s[1], s[2], s[3]}, {.batch = s[0], .device = device});
-    const Tensor embeddings = (*embed)(batch.images.to(device));
+    const Tensor embeddings = embed(batch);
     const bool head = model.has_classifier();
     const Tensor logits = head ? model.classify(embeddings) : embeddings;
     out.classes = head ? logits.size(1) : 0;
@@ -148,7 +140,7 @@ Predictions predict(const TrainedModel& trained, const Dataset& dataset,
                     " has no classifier for its embeddings; `cyto train` fits one to the best "
                     "checkpoint when it ends");
   Predictions out = predict(*trained.model, dataset, indices, options,
-                            keep_embeddings || readout != nullptr, progress);
+                            keep_embeddings || readout != nullptr, progress, trained.domains);
   if (out.embeddings.empty()) return out;
   // Components that are not in use are 0 and leave.
   const LabelledRows rows =

@@ -1,56 +1,84 @@
 #include "cytograd/train/method.h"
 
 #include "cytograd/core/error.h"
-#include "cytograd/ops/cross_entropy.h"
 #include "train/guided_method.h"
+#include "train/methods.h"
 
 namespace cytograd {
 namespace {
 
-// Softmax cross-entropy.
-class CrossEntropyMethod : public Method {
- public:
-  explicit CrossEntropyMethod(const MethodContext& context) {
-    options_.label_smoothing = context.config.label_smoothing;
-    if (context.config.class_weights != "balanced") return;
-    const std::vector<double> weights = balanced_class_weights(context.counts);
-    options_.class_weight =
-        Tensor::from(std::vector<float>(weights.begin(), weights.end())).to(context.device);
-  }
-
-  std::vector<LossTerm> loss(const Batch& batch, const ModelOutput& output) override {
-    return {{"ce", cross_entropy(output.logits, batch.labels, options_), 1.0}};
-  }
-  std::vector<std::string> terms() const override { return {"ce"}; }
-
- private:
-  CrossEntropyOptions options_;
-};
-
+// What a method is; everything else asks this table.
 struct MethodRow {
   const char* name;
+  MethodTraits traits;
   std::unique_ptr<Method> (*make)(const MethodContext&);
+  void (*defaults)(const TrainConfig&, const GiveDefault&) = nullptr;
+  void (*check)(const TrainConfig&) = nullptr;
 };
 
-std::unique_ptr<Method> make_cross_entropy(const MethodContext& context) {
-  auto plain = std::make_unique<CrossEntropyMethod>(context);
-  if (!context.config.growing) return plain;
-  return make_guided(context, std::move(plain));
-}
 std::unique_ptr<Method> make_embedding(const MethodContext& context) {
   return make_guided(context, nullptr);
 }
 
+constexpr bool yes = true, no = false;
+
 const MethodRow rows[] = {
-    {"ce", make_cross_entropy},  {"triplet", make_embedding},  {"center-triplet", make_embedding},
-    {"guide2d", make_embedding}, {"distance", make_embedding}, {"guide-umap", make_embedding},
+    //                                    head guided domains blocks
+    {"ce", {"CE", yes, no, no, no}, make_cross_entropy},
+    {"triplet", {"triplet", no, yes, no, no}, make_embedding},
+    {"center-triplet", {"centre triplet", no, yes, no, no}, make_embedding},
+    {"guide2d", {"guide2D", no, yes, no, no}, make_embedding},
+    {"distance", {"distance", no, yes, no, no}, make_embedding},
+    {"guide-umap", {"guideUMAP", no, yes, no, no}, make_embedding},
+    {"erm", {"ERM", yes, no, yes, no}, make_cross_entropy},
+    {"coral", {"CORAL", yes, no, yes, yes}, make_coral, nullptr, coral_check},
+    {"dann", {"DANN", yes, no, yes, no}, make_dann, dann_defaults, dann_check},
+    {"boda", {"BoDA", yes, no, yes, yes}, make_boda, nullptr, boda_check},
+    {"boda-plus", {"BoDA+", yes, no, yes, yes}, make_boda_plus, boda_plus_defaults, boda_check},
 };
+
+const MethodRow& row_of(const std::string& method) {
+  for (const MethodRow& row : rows)
+    if (method == row.name) return row;
+  throw ConfigError("unknown method " + method);
+}
+
+// The protocol of docs/domains.md.
+void domain_defaults(const TrainConfig& c, const GiveDefault& give) {
+  give("optimizer.name", "adam");
+  give("optimizer.weight_decay", "0");
+  give("schedule.name", "constant");
+  give("train.order", "domains");
+  give("train.batch", "24");
+  if (c.order != "shuffle") give("train.steps_per_epoch", "100");
+  give("train.epochs", "50");
+  // A network that has learned elsewhere moves slowly, with the statistics that it came with.
+  if (c.weights.empty()) return;
+  give("optimizer.lr", "5e-05");
+  if (!c.domain_bn) give("model.freeze_bn", "true");
+}
+
+void check_class_loss(const TrainConfig& c) {
+  const bool shaped =
+      c.focal_gamma > 0 || c.logit_adjust > 0 || c.label_smoothing > 0 || c.class_weights != "none";
+  if (c.ce == "onehot_bce" && shaped)
+    refuse_settings(
+        "method.ce onehot_bce with a focal exponent, logit adjustment, smoothing or "
+        "class weights",
+        "softmax", "they are defined for the softmax");
+  if (c.focal_gamma > 0 && c.label_smoothing > 0)
+    refuse_settings("method.focal_gamma with method.label_smoothing", "one of them");
+}
 
 }  // namespace
 
-bool has_head(const TrainConfig& config) { return config.method == "ce"; }
+const MethodTraits& method_traits(const std::string& method) { return row_of(method).traits; }
 
-bool is_guided(const TrainConfig& config) { return config.method != "ce" || config.growing; }
+bool has_head(const TrainConfig& config) { return method_traits(config.method).head; }
+
+bool is_guided(const TrainConfig& config) {
+  return method_traits(config.method).guided || config.growing;
+}
 
 bool grows(const TrainConfig& config) {
   if (config.embedding == 2) return false;
@@ -69,16 +97,61 @@ Growth growth_of(const TrainConfig& config) {
   return out;
 }
 
+bool over_domains(const TrainConfig& config) { return config.order.starts_with("domains"); }
+
+bool trains_head_alone(const TrainConfig& config) {
+  return config.method == "boda-plus" && config.boda_plus == "crt";
+}
+
+TrainConfig first_stage(const TrainConfig& config) {
+  check<ValueError>(trains_head_alone(config), "first_stage", "the method ", config.method,
+                    " has one stage");
+  TrainConfig out = config;
+  out.method = "boda";
+  out.order = "domains";
+  out.stage1.clear();
+  return out;
+}
+
+std::vector<int64_t> training_domains(const std::vector<std::vector<int64_t>>& counts) {
+  std::vector<int64_t> out;
+  const size_t domains = counts.empty() ? 0 : counts[0].size();
+  for (size_t d = 0; d < domains; ++d)
+    for (const auto& row : counts)
+      if (row[d] > 0) {
+        out.push_back(static_cast<int64_t>(d));
+        break;
+      }
+  return out;
+}
+
 std::vector<std::string> method_names() {
   std::vector<std::string> out;
   for (const MethodRow& row : rows) out.emplace_back(row.name);
   return out;
 }
 
+void method_defaults(const TrainConfig& config, const GiveDefault& give) {
+  const MethodRow& row = row_of(config.method);
+  if (row.defaults) row.defaults(config, give);
+  if (row.traits.domains) domain_defaults(config, give);
+}
+
+void check_method(const TrainConfig& c) {
+  const MethodRow& row = row_of(c.method);
+  if (row.traits.domains && c.growing)
+    refuse_settings("method.growing with " + c.method, "ce or a guided method");
+  if (row.traits.head) check_class_loss(c);
+  if (row.traits.blocks && !over_domains(c))
+    refuse_settings("train.order " + c.order + " with " + c.method, "domains or domains_balanced",
+                    "the method compares the domains of a batch");
+  if (!c.stage1.empty() && !trains_head_alone(c))
+    refuse_settings("method.stage1 with " + c.method, "boda-plus with method.boda_plus crt");
+  if (row.check) row.check(c);
+}
+
 std::unique_ptr<Method> make_method(const MethodContext& context) {
-  for (const MethodRow& row : rows)
-    if (context.config.method == row.name) return row.make(context);
-  throw ConfigError("unknown method " + context.config.method);
+  return row_of(context.config.method).make(context);
 }
 
 std::vector<double> balanced_class_weights(const std::vector<std::vector<int64_t>>& counts) {

@@ -28,9 +28,9 @@ FittedReadout fit_readout(const TrainedModel& trained, const Task& task,
   loader.max_pixels = trained.config.max_pixels;
   FittedReadout out;
   Readout& readout = out.readout;
-  readout.reference =
-      rows_of(predict(*trained.model, task.dataset, task.split.train, loader, true, progress),
-              trained.active, static_cast<int64_t>(trained.classes.size()));
+  readout.reference = rows_of(predict(*trained.model, task.dataset, task.split.train, loader, true,
+                                      progress, trained.domains),
+                              trained.active, static_cast<int64_t>(trained.classes.size()));
   const ClassifierGrid grid = grid_of(trained.config.classifier);
   const uint64_t seed = stream_key(static_cast<uint64_t>(trained.config.seed), "readout");
   const GridSearch search = search_grid(grid, readout.reference, seed);
@@ -45,9 +45,9 @@ FittedReadout fit_readout(const TrainedModel& trained, const Task& task,
   if (!trained.config.guide.empty())
     readout.rows = match_guide(find_guide(trained.config.guide), trained.classes).classes;
   if (!task.split.val.empty()) {
-    const LabelledRows val =
-        rows_of(predict(*trained.model, task.dataset, task.split.val, loader, true), trained.active,
-                readout.reference.classes);
+    const LabelledRows val = rows_of(
+        predict(*trained.model, task.dataset, task.split.val, loader, true, {}, trained.domains),
+        trained.active, readout.reference.classes);
     readout.temperature =
         fit_temperature(anchor_distances(val.values, readout.anchors), val.classes, val.labels);
   }

@@ -52,16 +52,18 @@ bool is_run_file(const std::string& name) {
                                                  "guide.csv",
                                                  "results.json",
                                                  "classifier.safetensors",
-                                                 "reference.safetensors"};
+                                                 "reference.safetensors",
+                                                 "stage1"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          name.starts_with("events.out.tfevents.") || name.starts_with("diverged");
 }
 
 // `run.lock` is ours and held; everything else of an earlier run goes.
-void remove_results(const std::string& path) {
+void remove_results(const std::string& path, bool keep_first_stage) {
   std::vector<fs::path> doomed;
   for (const auto& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
+    if (keep_first_stage && name == "stage1") continue;
     if (is_run_file(name) && name != "run.lock" && name != "config.toml")
       doomed.push_back(entry.path());
   }
@@ -129,8 +131,8 @@ RunFolder RunFolder::resume(const std::string& path) {
   return out;
 }
 
-void RunFolder::prepare() const {
-  remove_results(path_);
+void RunFolder::prepare(bool keep_first_stage) const {
+  remove_results(path_, keep_first_stage);
   std::error_code error;
   for (const char* name : {"checkpoints", "report"}) {
     fs::create_directory(file(name), error);

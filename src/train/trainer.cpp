@@ -8,37 +8,15 @@
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
-#include "cytograd/io/weights.h"
+#include "cytograd/models/stages.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/ops/shape.h"
-#include "cytograd/optim/adam.h"
-#include "cytograd/optim/sgd.h"
 #include "cytograd/train/stop.h"
 #include "train/diverged.h"
+#include "train/trainer_setup.h"
 
 namespace cytograd {
 namespace {
-
-std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c,
-                                                 const nn::NamedTensors& parameters,
-                                                 int64_t batches) {
-  if (c.optimizer == "sgd")
-    return std::make_unique<optim::Sgd>(
-        parameters, optim::SgdOptions{c.lr, c.momentum, c.weight_decay, c.nesterov});
-  const optim::AdamOptions options{
-      .lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps, .weight_decay = c.weight_decay};
-  std::unique_ptr<optim::Adam> adam;
-  if (c.optimizer == "adam")
-    adam = std::make_unique<optim::Adam>(parameters, options);
-  else
-    adam = std::make_unique<optim::AdamW>(parameters, options);
-  if (c.adam_row_steps == "per_row" && grows(c))
-    for (const char* name : {"embedding.weight", "embedding.bias"})
-      adam->set_row_starts(name, [growth = growth_of(c), batches](int64_t row) {
-        return growth.first_epoch(row) * batches;
-      });
-  return adam;
-}
 
 // Components that join a growing embedding start at 0.
 void zero_late_components(const models::ImageModel& model) {
@@ -46,35 +24,6 @@ void zero_late_components(const models::ImageModel& model) {
   for (const auto& [name, tensor] : model.named_parameters())
     if (name == "embedding.weight" || name == "embedding.bias")
       slice(tensor.detach(), 0, 2, tensor.size(0)).fill_(0);
-}
-
-optim::Schedule make_schedule(const TrainConfig& c, int64_t batches) {
-  const auto steps_of = [&](double epochs) {
-    return static_cast<int64_t>(std::llround(epochs * static_cast<double>(batches)));
-  };
-  const int64_t warm = steps_of(c.warmup_epochs);
-  optim::Schedule then = optim::constant();
-  if (c.schedule == "cosine")
-    then = optim::cosine(std::max<int64_t>(1, batches * c.epochs - warm),
-                         c.lr > 0 ? c.min_lr / c.lr : 0);
-  else if (c.schedule == "step")
-    then = optim::step_decay(std::max<int64_t>(1, steps_of(c.step_epochs)), c.step_factor);
-  return warm > 0 ? optim::warm_up(warm, then) : then;
-}
-
-Order order_of(const std::string& name) {
-  if (name == "replacement") return Order::replacement;
-  if (name == "balanced") return Order::balanced;
-  return Order::shuffle;
-}
-
-LoaderOptions loader_options(const TrainConfig& c, const models::ImageModel& model) {
-  LoaderOptions out;
-  out.batch_size = c.batch;
-  out.seed = static_cast<uint64_t>(c.seed);
-  out.preprocess = preprocess_of(c, model);
-  out.max_pixels = c.max_pixels;
-  return out;
 }
 
 }  // namespace
@@ -87,94 +36,55 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
   if (device_.type == DeviceType::cuda) set_tf32(config_.precision == "tf32");
   choose_kernels(device_, config_.kernels);
   const auto classes = static_cast<int64_t>(task.dataset.classes.size());
+  const auto counts = class_counts(task.dataset, task.split.train);
+  for (const int64_t d : training_domains(counts)) {
+    domain_numbers_[d] = static_cast<int64_t>(domains_.size());
+    domains_.push_back(task.dataset.domains[static_cast<size_t>(d)]);
+  }
   model_ = model_of(config, classes, true);
+  if (config_.domain_bn) model_->add_domains(static_cast<int64_t>(domains_.size()));
+  freeze_parts(*model_, config_);
   model_->to(device_);
-  const MethodContext context{config_,
-                              classes,
-                              static_cast<int64_t>(task.dataset.domains.size()),
-                              model_->embedding_count(),
-                              device_,
-                              class_counts(task.dataset, task.split.train),
-                              task.dataset.classes};
-  method_ = make_method(context);
+  method_ = make_method({config_, classes, static_cast<int64_t>(task.dataset.domains.size()),
+                         model_->embedding_count(), device_, counts, task.dataset.classes,
+                         task.dataset.domains});
   if (grows(config_) && config_.grow_init == "zero") zero_late_components(*model_);
   if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
+  make_loaders();
+  schedule_ = make_schedule(config_, train_->batches());
+  optimizer_ = make_optimizer(config_, trained_parameters(), train_->batches(),
+                              models::stage_count(*model_));
+}
 
-  LoaderOptions options = loader_options(config_, *model_);
-  if (config_.patience > 0 && task.split.val.empty())
+void Trainer::make_loaders() {
+  const std::vector<int64_t>&train = task_.split.train, &val = task_.split.val;
+  if (config_.patience > 0 && val.empty())
     throw ConfigError(Fault{"cfg", config_.splits, "", "train.patience without a validation part",
                             "a split with samples of role val", "pass --patience 0"});
+  LoaderOptions options = loader_options(config_, *model_);
   const int64_t cache = config_.cache_mb << 20;
-  if (!task.split.val.empty()) {
+  if (!val.empty()) {
     options.cache_bytes = cache / 4;
-    val_ = std::make_unique<Loader>(task.dataset, task.split.val, options);
+    val_ = std::make_unique<Loader>(task_.dataset, val, options);
   }
   if (!has_head(config_) || method_->wants_embeddings() || is_guided(config_) ||
       config_.val_classifier != "auto") {
     options.cache_bytes = cache / 2;
-    train_eval_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
+    train_eval_ = std::make_unique<Loader>(task_.dataset, train, options);
   }
-  options.order = order_of(config_.order);
-  options.augmentation = Augmentation::named(config_.augment);
-  options.cache_bytes = train_eval_ ? cache / 2 : cache;
-  // Batch statistics of a single image say nothing.
-  const auto n = static_cast<int64_t>(task.split.train.size());
-  options.drop_last = n > config_.batch && n % config_.batch == 1;
   const bool on_host = device_.type == DeviceType::cpu;
-  if (config_.augment_on == "device" && on_host)
-    throw ConfigError(Fault{"cfg", "", "", "input.augment_on device on the CPU", "auto or host",
-                            "pass --augment-on auto, or another --device"});
-  options.raw = !on_host && config_.augment_on != "host";
+  options = training_options(config_, *model_, static_cast<int64_t>(train.size()), on_host);
+  options.cache_bytes = train_eval_ ? cache / 2 : cache;
   if (!on_host) upload_ = std::make_unique<CudaUpload>(device_);
-  train_ = std::make_unique<Loader>(task.dataset, task.split.train, options);
-  schedule_ = make_schedule(config_, train_->batches());
-  optimizer_ = make_optimizer(config_, trained_parameters(), train_->batches());
+  train_ = std::make_unique<Loader>(task_.dataset, train, options);
 }
 
 nn::NamedTensors Trainer::trained_parameters() const {
-  nn::NamedTensors out = model_->named_parameters();
+  nn::NamedTensors out;
+  for (auto& [name, tensor] : model_->named_parameters())
+    if (tensor.requires_grad()) out.emplace_back(name, tensor);
   for (auto& [name, tensor] : method_->parameters()) out.emplace_back("method/" + name, tensor);
   return out;
-}
-
-std::vector<std::string> Trainer::load_weights(const std::string& path) {
-  // A classifier for other classes and an embedding of another length start anew.
-  const auto head = [](std::string name) {
-    if (name.starts_with("module.")) name.erase(0, 7);
-    return name.starts_with("fc.") || name.starts_with("classifier.") ||
-           name.starts_with("linear.") || name.starts_with("embedding.");
-  };
-  nn::NamedTensors state;
-  const Weights weights = cytograd::load_weights(path);
-  for (const auto& [name, tensor] : weights.tensors)
-    if (name.find('/') == std::string::npos) state.emplace_back(name, tensor);
-  const auto model_state = nn::to_torch_layout(model_->state_dict());
-  std::vector<std::string> notes;
-  nn::NamedTensors fitting;
-  for (auto& [name, tensor] : state) {
-    const std::string wanted = name.starts_with("module.") ? name.substr(7) : name;
-    const auto mine = std::find_if(model_state.begin(), model_state.end(),
-                                   [&wanted](const auto& entry) { return entry.first == wanted; });
-    const bool absent = mine == model_state.end();
-    if (head(name) && (absent || mine->second.shape() != tensor.shape())) {
-      notes.push_back(name + " does not fit and starts from random values");
-      continue;
-    }
-    fitting.emplace_back(name, tensor);
-  }
-  nn::LoadOptions options;
-  options.file = path;
-  options.allow_missing = {"fc.*", "classifier.*", "linear.*", "embedding.*"};
-  options.allow_missing.insert(options.allow_missing.end(), config_.allow_missing.begin(),
-                               config_.allow_missing.end());
-  const nn::LoadReport report =
-      nn::load_state_dict(*model_, nn::from_torch_layout(fitting), options);
-  for (const auto& [from, to] : report.renamed) notes.push_back(from + " was read as " + to);
-  for (const std::string& name : report.missing)
-    if (nn::detail::matches_any(config_.allow_missing, name))
-      notes.push_back(name + " is not in the file and starts from random values");
-  if (ema_) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
-  return notes;
 }
 
 void Trainer::restore(const Checkpoint& c, const std::string& file) {
@@ -195,6 +105,7 @@ void Trainer::restore(const Checkpoint& c, const std::string& file) {
       tensor.copy_(found->second);
   method_->load_state(method_state);
   progress_ = c.progress;
+  has_first_stage_ = true;
 }
 
 double Trainer::learning_rate() const { return config_.lr * schedule_(progress_.step); }
@@ -228,7 +139,13 @@ void Trainer::train_epoch(const TrainHooks& hooks) {
   for (Batch batch; progress_.batch < batches && next_batch(batch);) {
     const double lr = learning_rate();
     ahead_wanted_ = progress_.batch + 1 < batches;
-    const Step done = step(batch);
+    Step done;
+    try {
+      done = step(batch);
+    } catch (
+        const StopRequested&) {  // within a pass over the training part: the step is done again
+      stop_if_asked();
+    }
     ++progress_.batch;
     if (hooks.step)
       hooks.step({progress_.epoch, progress_.batch, batches, progress_.step, total_steps(),
@@ -245,8 +162,11 @@ void Trainer::stop_if_asked() {
 }
 
 void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
+  check<StateError>(!trains_head_alone(config_) || has_first_stage_, "trainer",
+                    "the classifier alone is trained: load_first_stage comes first");
   folder_ = &folder;
   hooks_ = &hooks;
+  for (const std::string& text : method_->notes()) note(text);
   csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
                                    progress_.epoch > 0 ? progress_.epoch + 1 : 0);
   jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);

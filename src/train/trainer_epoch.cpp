@@ -46,6 +46,13 @@ nn::NamedTensors on_host(nn::NamedTensors tensors) {
 
 }  // namespace
 
+// Statistics for inputs of other domains, of the weights and of their averages.
+void Trainer::join_domains() {
+  model_->join_domains();
+  const UseAverages averages(ema_.get());
+  model_->join_domains();
+}
+
 Trainer::Passes Trainer::passes() {
   Passes out;
   const std::string& how = config_.val_classifier;
@@ -57,9 +64,9 @@ Trainer::Passes Trainer::passes() {
   // A stop is seen after each batch; the epoch's training is kept and these passes run again.
   const auto watch = [](int64_t, int64_t) { throw_if_stopped(""); };
   if (wanted)
-    out.rows = rows_of(predict(*model_, task_.dataset, *train_eval_, true, watch),
+    out.rows = rows_of(predict(*model_, task_.dataset, *train_eval_, true, watch, domains_),
                        method_->active(), static_cast<int64_t>(task_.dataset.classes.size()));
-  if (val_) out.val = predict(*model_, task_.dataset, *val_, !out.by_head, watch);
+  if (val_) out.val = predict(*model_, task_.dataset, *val_, !out.by_head, watch, domains_);
   if (val_ && !out.by_head) {
     const ClassifierGrid grid =
         config_.val_classifier == "grid" ? ClassifierGrid::all() : ClassifierGrid::knn();
@@ -105,12 +112,15 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   for (const std::string& term : method_->terms()) names.push_back("loss_" + term);
   for (const std::string& name : names) {
     const auto sum = progress_.sums.find(name);
-    info.values.emplace_back(name, sum == progress_.sums.end() ? absent : sum->second / seen);
+    const auto of = progress_.sums.find("seen" + name.substr(4));
+    const double count = of == progress_.sums.end() ? seen : of->second;
+    info.values.emplace_back(name, sum == progress_.sums.end() ? absent : sum->second / count);
   }
   const bool counted = has_head(config_) && method_->head_is_trained();
   info.values.emplace_back("train_accuracy",
                            counted ? static_cast<double>(progress_.hits) / seen : absent);
   recorded_ = nullptr;  // the passes need memory
+  join_domains();
   Passes p;
   try {
     p = passes();
@@ -165,6 +175,7 @@ Checkpoint Trainer::checkpoint() const {
   Checkpoint out;
   out.progress = progress_;
   out.classes = task_.dataset.classes;
+  out.domains = domains_;
   out.data_hash = task_.report.hash;
   out.add("", nn::to_torch_layout(on_host(model_->state_dict())));
   out.add("optimizer/", optimizer_->state_dict());

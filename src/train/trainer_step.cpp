@@ -9,7 +9,11 @@
 #include "cytograd/ops/elementwise.h"
 #include "cytograd/ops/shape.h"
 #include "cytograd/optim/clip.h"
+#include "cytograd/train/stop.h"
 #include "cytograd/train/trainer.h"
+#include "train/embedder.h"
+#include "train/methods.h"
+#include "train/trainer_setup.h"
 
 /// @file
 /// One step: kernel by kernel, or recorded and replayed.
@@ -124,20 +128,56 @@ Batch Trainer::on_device(const Batch& loaded) {
   return batch;
 }
 
+// A pass for each domain where normalisation shall not mix them, else one for all.
+Tensor Trainer::embed(const Batch& batch) const {
+  const bool apart = method_traits(config_.method).blocks && !config_.freeze_bn;
+  if (!config_.domain_bn && (!apart || trains_head_alone(config_)))
+    return model_->embed(batch.images);
+  Tensors parts;
+  for (const DomainBlock& b : domain_blocks(batch.domains)) {
+    if (config_.domain_bn) model_->set_domain(domain_numbers_.at(b.domain));
+    parts.push_back(model_->embed(slice(batch.images, 0, b.begin, b.end)));
+  }
+  model_->set_domain(-1);
+  return concat(parts, 0);
+}
+
 Trainer::Forward Trainer::forward(const Batch& batch) {
   const Autocast products(config_.precision == "bfloat16");
   Forward out;
-  out.output.embeddings = model_->embed(batch.images);
+  out.output.embeddings = embed(batch);
   if (model_->has_classifier()) out.output.logits = model_->classify(out.output.embeddings);
   for (const LossTerm& term : method_->loss(batch, out.output)) {
+    out.terms.emplace_back(term.name, term.value);
+    if (term.weight == 0) continue;
     const Tensor weighted = term.weight == 1 ? term.value : mul(term.value, term.weight);
     out.total = out.total.defined() ? add(out.total, weighted) : weighted;
-    out.terms.emplace_back(term.name, term.value);
   }
   return out;
 }
 
+void Trainer::pass_features(int64_t round, const FeatureVisitor& visit) {
+  if (!features_) {
+    LoaderOptions options = loader_options(config_, *model_);
+    options.augmentation = Augmentation::named(round < 0 ? "none" : config_.augment);
+    options.cache_bytes = (config_.cache_mb << 20) / 4;
+    features_ = std::make_unique<Loader>(task_.dataset, task_.split.train, options);
+  }
+  recorded_ = nullptr;  // the pass needs memory
+  const NoGrad no_grad;
+  model_->eval();
+  Embedder embed(*model_, domains_, task_.dataset.domains);
+  features_->start_at(std::max<int64_t>(round, 0));
+  for (Batch batch; features_->next(batch);) {
+    throw_if_stopped("");
+    visit(batch, embed(batch));
+  }
+}
+
 Trainer::Step Trainer::step(const Batch& batch) {
+  method_->before_step(
+      {progress_.step, total_steps(),
+       [this](int64_t round, const FeatureVisitor& visit) { pass_features(round, visit); }});
   try {
     if (recorded_ && recorded_->fits(batch)) return replayed_step(batch);
     recorded_ = nullptr;  // its memory is for this batch
@@ -169,11 +209,13 @@ Trainer::Step Trainer::eager_step(const Batch& loaded) {
   out.grad_norm = config_.clip_norm > 0 ? optim::clip_grad_norm(parameters, config_.clip_norm)
                                         : optim::grad_norm(parameters);
   if (!std::isfinite(out.grad_norm)) diverged(batch, values, out.grad_norm);
-  optimizer_->set_lr(learning_rate());
-  optimizer_->step();
-  if (ema_) ema_->update();
+  if (method_->update(learning_rate())) {
+    optimizer_->set_lr(learning_rate());
+    optimizer_->step();
+    if (ema_) ema_->update();
+  }
   count(out, values, logits, loaded);
-  const bool full = loaded.size() == config_.batch;
+  const bool full = loaded.size() == train_->full_batch();
   if (upload_ && config_.capture && full && !eager_only_) record(batch, scope.draws() > 0);
   return out;
 }
@@ -184,13 +226,17 @@ void Trainer::count(const Step& step, const TermValues& values, const Tensor& lo
   method_->after_step(progress_.step);
   const auto n = static_cast<double>(batch.size());
   progress_.sums["loss"] += step.loss * n;
-  for (const auto& [name, value] : values) progress_.sums["loss_" + name] += value * n;
+  for (const auto& [name, value] : values) {
+    progress_.sums["loss_" + name] += value * n;
+    progress_.sums["seen_" + name] += n;  // not every step has every term
+  }
   progress_.seen += batch.size();
   if (logits.defined()) progress_.hits += count_hits(logits, batch.labels);
 }
 
 std::string Trainer::why_not_recorded(bool draws) const {
-  if (is_guided(config_)) return "the method " + config_.method + " looks at values in each step";
+  if (is_guided(config_) || !method_->recordable())
+    return "the method " + config_.method + " looks at values in each step";
   if (draws) return "each step draws random numbers";
   return "";
 }
@@ -277,9 +323,33 @@ void Trainer::out_of_memory(const DeviceError& error, const Batch& batch) {
   fault.found += most > 0 ? "; the largest batch that fits is " + std::to_string(most) + " of " +
                                 std::to_string(batch.size()) + " images"
                           : std::string("; no smaller batch fits either");
-  fault.hint = most > 0 ? "pass --batch " + std::to_string(most)
+  const int64_t blocks = blocks_of(batch);
+  fault.hint = most > 0 ? "pass --batch " + std::to_string(most / blocks)
                         : "use a smaller --image-size or --model, or end what else runs there";
   throw DeviceError(fault);
+}
+
+// Domains of equal share in a batch; 1 where they are mixed.
+int64_t Trainer::blocks_of(const Batch& batch) const {
+  return over_domains(config_) ? batch.size() / config_.batch : 1;
+}
+
+// Of each of `blocks` equal blocks the first n samples, with images of nothing.
+Batch Trainer::part_of(const Batch& loaded, int64_t n, int64_t blocks) const {
+  Batch out;
+  std::vector<int64_t> labels;
+  const std::vector<int64_t> all = loaded.labels.to_vector<int64_t>();
+  for (int64_t b = 0; b < blocks; ++b)
+    for (int64_t i = 0; i < n; ++i) {
+      const auto at = static_cast<size_t>(b * (loaded.size() / blocks) + i);
+      out.indices.push_back(loaded.indices[at]);
+      out.domains.push_back(loaded.domains[at]);
+      labels.push_back(all[at]);
+    }
+  const int64_t size = config_.image_size;
+  out.images = Tensor::zeros({n * blocks, size, size, 3}, Dtype::float32, device_);
+  out.labels = Tensor::from(labels).to(device_);
+  return out;
 }
 
 // By trying forward and backward passes; the model's state is put back.
@@ -301,18 +371,14 @@ int64_t Trainer::largest_batch(const Batch& loaded) {
   try {
     const Tensor reserve = Tensor::empty(
         {static_cast<int64_t>(moments - std::min(moments, there) + rest)}, Dtype::uint8, device_);
-    most = largest_that_fits(device_, loaded.size(), [&](int64_t n) {
-      const GradMode recording(true);
-      const RandomScope scope(static_cast<uint64_t>(config_.seed), 0);
-      const int64_t size = config_.image_size;
-      Batch batch;
-      batch.images = Tensor::zeros({n, size, size, 3}, Dtype::float32, device_);
-      batch.labels = slice(loaded.labels, 0, 0, n).contiguous().to(device_);
-      batch.indices.assign(loaded.indices.begin(), loaded.indices.begin() + n);
-      model_->train();
-      forward(batch).total.backward();
-      optimizer_->zero_grad();
-    });
+    const int64_t blocks = blocks_of(loaded);
+    most = blocks * largest_that_fits(device_, loaded.size() / blocks, [&](int64_t n) {
+             const GradMode recording(true);
+             const RandomScope scope(static_cast<uint64_t>(config_.seed), 0);
+             model_->train();
+             forward(part_of(loaded, n, blocks)).total.backward();
+             optimizer_->zero_grad();
+           });
   } catch (const DeviceError& e) {  // not even the reserve
     if (e.fault().id != "gpu.oom") throw;
   }

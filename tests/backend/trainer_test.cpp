@@ -7,6 +7,7 @@
 #include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
 #include "support/program.h"
+#include "support/stained_cells.h"
 #include "support/temp_folder.h"
 
 using namespace cytograd;
@@ -111,4 +112,38 @@ TEST_CASE("training images that are changed on the host or the device train alik
   const Task task = load_task(config, {});
   CHECK_THROWS_WITH_AS(Trainer(config, task), doctest::Contains("augment_on device on the CPU"),
                        ConfigError);
+}
+
+TEST_CASE("methods over domains train on the device as on the host") {
+  const TempFolder folder;
+  TrainConfig config = small_config("");
+  config.data = test::write_labs(folder.path().string(), {{4, 4}, {5, 3}}, 16);
+  config.order = "domains";
+  config.batch = 2;
+  config.steps_per_epoch = 3;
+  config.epochs = 1;
+  config.test_fraction = config.val_fraction = 0;
+  config.label_smoothing = 0;
+  config.augment = "none";
+  config.boda_start = config.feat_freq = 1;
+  const std::vector<std::string> methods = {"coral", "dann", "boda"};
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    config.method = method;
+    config.domain_bn = method == "dann";
+    config.device = "cuda";
+    const Outcome device = train(folder / (method + "-device"), config);
+    // What coral does in a step is always the same.
+    CHECK(device.notes.empty() == (method == "coral"));
+    config.capture = false;
+    const Outcome eager = train(folder / (method + "-eager"), config);
+    config.capture = true;
+    CHECK(device.losses == eager.losses);
+    CHECK(device.metrics == eager.metrics);
+    config.device = "cpu";
+    const Outcome host = train(folder / (method + "-host"), config);
+    REQUIRE(host.losses.size() == 3);
+    for (size_t i = 0; i < 3; ++i)
+      CHECK(device.losses[i] == doctest::Approx(host.losses[i]).epsilon(5e-3));
+  }
 }

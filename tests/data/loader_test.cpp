@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -202,13 +203,113 @@ TEST_CASE("balanced order draws classes equally often") {
     d.samples.push_back(s);
   }
   std::vector<int64_t> drawn(3);
+  LoaderOptions o;
+  o.order = Order::balanced;
+  o.seed = 1;
   for (int64_t e = 0; e < 2400; ++e)
-    for (const int64_t i : epoch_order(d, all_of(d), Order::balanced, 1, e))
+    for (const int64_t i : epoch_order(d, all_of(d), o, e))
       ++drawn[static_cast<size_t>(d.samples[static_cast<size_t>(i)].label)];
   for (const int64_t n : drawn) CHECK(std::abs(n - 8000) <= 330);
-  const auto order = epoch_order(d, all_of(d), Order::shuffle, 1, 0);
+  o.order = Order::shuffle;
+  const auto order = epoch_order(d, all_of(d), o, 0);
   CHECK(std::set<int64_t>(order.begin(), order.end()).size() == 10);
-  CHECK(epoch_order(d, all_of(d), Order::shuffle, 1, 1) != order);
+  CHECK(epoch_order(d, all_of(d), o, 1) != order);
+}
+
+namespace {
+
+// Domain 0 has six samples of class 0, three of 1, one of 2; domain 1 none; domain 2 twenty of
+// class 1 and one of class 2.
+Dataset uneven_domains() {
+  Dataset d;
+  d.classes = {"a", "b", "c"};
+  d.domains = {"x", "empty", "y"};
+  const auto add = [&d](int64_t domain, int64_t label, int n) {
+    for (int i = 0; i < n; ++i) {
+      Sample s;
+      s.domain = domain;
+      s.label = label;
+      d.samples.push_back(s);
+    }
+  };
+  add(2, 1, 20);
+  add(0, 0, 6);
+  add(0, 1, 3);
+  add(0, 2, 1);
+  add(2, 2, 1);
+  return d;
+}
+
+}  // namespace
+
+TEST_CASE("orders over domains: blocks of equal size in the order of the data set") {
+  const Dataset d = uneven_domains();
+  LoaderOptions o;
+  o.seed = 7;
+  o.batch_size = 4;
+  o.order = Order::domains;
+  // 21 samples of the largest domain fill six batches.
+  CHECK(epoch_size(d, all_of(d), o).samples == 6 * 8);
+  CHECK(epoch_size(d, all_of(d), o).batch == 8);
+  o.steps = 3;
+  const auto order = epoch_order(d, all_of(d), o, 0);
+  REQUIRE(order.size() == 24);
+  for (size_t i = 0; i < order.size(); ++i)
+    CHECK(d.samples[static_cast<size_t>(order[i])].domain == (i % 8 < 4 ? 0 : 2));
+  CHECK(epoch_order(d, all_of(d), o, 0) == order);
+  CHECK(epoch_order(d, all_of(d), o, 1) != order);
+  // A domain draws the same whatever the others hold.
+  std::vector<int64_t> first;
+  for (int64_t i = 20; i < 30; ++i) first.push_back(i);
+  const auto alone = epoch_order(d, first, o, 0);
+  REQUIRE(alone.size() == 12);
+  for (size_t i = 0; i < alone.size(); ++i) CHECK(alone[i] == order[i / 4 * 8 + i % 4]);
+  for (const Order plain : {Order::shuffle, Order::sequential}) {
+    o.order = plain;
+    CHECK_THROWS_AS(epoch_size(d, all_of(d), o), ValueError);
+  }
+  o.order = Order::replacement;
+  CHECK(epoch_order(d, all_of(d), o, 0).size() == 12);
+}
+
+// Domain generalization oracle R2, the sampler.
+TEST_CASE("orders over domains: classes that a domain has are drawn equally often") {
+  const Dataset d = uneven_domains();
+  LoaderOptions o;
+  o.seed = 1;
+  o.batch_size = 10;
+  o.steps = 2400;
+  o.order = Order::domains_balanced;
+  std::map<std::pair<int64_t, int64_t>, int64_t> drawn;
+  for (const int64_t i : epoch_order(d, all_of(d), o, 0)) {
+    const Sample& s = d.samples[static_cast<size_t>(i)];
+    ++drawn[{s.domain, s.label}];
+  }
+  for (int64_t label = 0; label < 3; ++label) CHECK(std::abs(drawn[{0, label}] - 8000) <= 330);
+  for (int64_t label = 1; label < 3; ++label) CHECK(std::abs(drawn[{2, label}] - 12000) <= 350);
+  CHECK(!drawn.contains({2, 0}));  // a class is not invented where it is missing
+}
+
+TEST_CASE("orders over domains: an epoch entered in its middle goes on exactly") {
+  TempFolder folder;
+  Dataset d = make(folder);
+  d.domains = {"x", "y"};
+  for (size_t i = 0; i < d.samples.size(); ++i) d.samples[i].domain = i % 4 == 0;
+  LoaderOptions o = small_options();
+  o.order = Order::domains;
+  o.steps = 5;
+  Loader loader(d, all_of(d), o);
+  CHECK(loader.batches() == 5);
+  CHECK(loader.full_batch() == 8);
+  CHECK(loader.samples() == 40);
+  const auto whole = epoch(loader, 1);
+  const auto rest = epoch(loader, 1, 3);
+  CHECK(rest.size() * 5 == whole.size() * 2);
+  CHECK(std::equal(rest.rbegin(), rest.rend(), whole.rbegin()));
+  o.threads = 1;
+  o.prefetch = 1;
+  Loader other(d, all_of(d), o);
+  CHECK(epoch(other, 1) == whole);
 }
 
 // Domain generalization oracle P4.

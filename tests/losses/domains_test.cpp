@@ -3,12 +3,16 @@
 #include <vector>
 
 #include "cytograd/autograd/gradcheck.h"
+#include "cytograd/losses/adversary.h"
 #include "cytograd/losses/boda.h"
 #include "cytograd/losses/coral.h"
+#include "cytograd/losses/focal.h"
 #include "cytograd/losses/onehot_bce.h"
 #include "cytograd/ops/cross_entropy.h"
 #include "cytograd/ops/linear.h"
 #include "cytograd/ops/reverse_gradient.h"
+#include "cytograd/ops/shape.h"
+#include "cytograd/optim/sgd.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -224,4 +228,148 @@ TEST_CASE("onehot_bce beside softmax cross-entropy") {
   const Tensor far = matrix({{1000, -1000, 0}});
   near(onehot_bce(far, Tensor::from(std::vector<int64_t>{0})).item(), std::log(2.0));
   check_gradient([&](const Tensors& in) { return onehot_bce(in[0], y); }, {matrix(rows)});
+}
+
+TEST_CASE("the loss of a domain classifier is the plain cross-entropy (G1)") {
+  const Tensor logits = matrix({{1, -1}, {.5, 0}, {-2, 1}});
+  const Tensor loss = cross_entropy(logits, Tensor::from(std::vector<int64_t>{0, 1, 1}));
+  near(loss.item(), 0.383197);
+  loss.backward();
+  near(logits.grad(), {{-0.039734, 0.039734}, {0.207486, -0.207486}, {0.015809, -0.015809}});
+}
+
+TEST_CASE("domain classifier: gradient penalty (G2b)") {
+  DomainClassifier linear_one(2, 2, 1, 1);
+  linear_one.to(Dtype::float64);
+  {
+    const NoGrad no_grad;
+    for (const auto& [name, tensor] : linear_one.named_parameters())
+      name == "linear1.bias" ? tensor.fill_(0) : tensor.copy_(matrix({{1, -1}, {.5, .25}}));
+  }
+  const Tensor z = matrix({{1, .5}, {-.5, 2}, {0, -1}}),
+               y = Tensor::from(std::vector<int64_t>{0, 1, 1});
+  near(cross_entropy(linear_one.forward(z), y).item(), 0.773832);
+  near(linear_one.gradient_penalty(z, y).item(), 0.537702);
+}
+
+TEST_CASE("domain classifier: the penalty is of the true gradient and has one itself") {
+  DomainClassifier net(3, 2, 5, 3);
+  net.initialize(4);
+  net.to(Dtype::float64);
+  const Tensor z = matrix({{1, .5, -.2}, {-.5, 2, .3}, {.1, -1, .7}, {.9, .8, -.4}}),
+               y = Tensor::from(std::vector<int64_t>{0, 1, 1, 0});
+  cross_entropy(net.forward(z), y, {.reduction = Reduction::sum}).backward();
+  near(net.gradient_penalty(z, y).item(), sum(square(z.grad())).item() / 4, 1e-12);
+  // Weights by central differences: none of the ReLUs is near its kink.
+  net.zero_grad();
+  net.gradient_penalty(z, y).backward();
+  const NoGrad no_grad;
+  for (const auto& entry : net.named_parameters()) {
+    const std::string& name = entry.first;
+    const Tensor& tensor = entry.second;
+    CAPTURE(name);
+    const Tensor gradient = tensor.grad();
+    for (int64_t i = 0; i < tensor.numel(); ++i) {
+      double* value = tensor.data<double>() + i;
+      const double before = *value, step = 1e-6;
+      *value = before + step;
+      const double above = net.gradient_penalty(z, y).item();
+      *value = before - step;
+      const double below = net.gradient_penalty(z, y).item();
+      *value = before;
+      const double found = gradient.defined() ? gradient.data<double>()[i] : 0;
+      near(found, (above - below) / (2 * step), 1e-7);
+    }
+  }
+}
+
+TEST_CASE("steps of a domain classifier and of a network take turns (G3)") {
+  const auto pattern = [](int64_t s) {
+    std::string out;
+    for (int64_t t = 1; t <= 12; ++t) out += is_adversary_step(t, s) ? 'D' : 'G';
+    return out;
+  };
+  CHECK(pattern(1) == "GDGDGDGDGDGD");
+  CHECK(pattern(2) == "DGDDGDDGDDGD");
+  CHECK(pattern(3) == "DDGDDDGDDDGD");
+  const std::vector<std::pair<double, double>> strengths = {
+      {0, 0}, {.1, .462117}, {.25, .848284}, {.5, .986614}, {.75, .998894}, {1, .999909}};
+  for (const auto& [p, strength] : strengths) near(reversal_strength(p), strength);
+}
+
+TEST_CASE("cross-entropy: shifted logits, a fresh head of zeros (E0)") {
+  const Rows rows = {{2, .5, -1}, {.1, .2, .3}};
+  Rows far = rows;
+  for (auto& row : far)
+    for (double& v : row) v += 1000;
+  const Tensor y = Tensor::from(std::vector<int64_t>{0, 2});
+  const Tensor a = matrix(rows), b = matrix(far);
+  const Tensor loss = cross_entropy(a, y);
+  loss.backward();
+  near(a.grad(), {{-0.107201, 0.087645, 0.019556}, {0.150305, 0.166112, -0.316417}});
+  const Tensor shifted = cross_entropy(b, y);
+  shifted.backward();
+  near(shifted.item(), loss.item(), 1e-12);
+  near(largest(b.grad() - a.grad()), 0, 1e-12);
+  near(cross_entropy(Tensor::zeros({2, 13}, Dtype::float64), y).item(), 2.564949);
+}
+
+TEST_CASE("the mean over a batch is that over domains of their means if they are equal (E3)") {
+  const Tensor logits = matrix({{2, .5, -1}, {.1, .2, .3}, {0, 1, 0}, {3, 1, -2}});
+  const Tensor y = Tensor::from(std::vector<int64_t>{0, 2, 1, 1});
+  const auto part = [&](int64_t begin, int64_t end) {
+    return cross_entropy(slice(logits, 0, begin, end), slice(y, 0, begin, end)).item();
+  };
+  const double whole = cross_entropy(logits, y).item();
+  near((part(0, 2) + part(2, 4)) / 2, whole, 1e-12);
+  CHECK(std::abs((part(0, 1) + part(1, 4)) / 2 - whole) > 1e-3);
+}
+
+TEST_CASE("focal loss") {
+  const Tensor y = Tensor::from(std::vector<int64_t>{0, 2});
+  const Rows rows = {{2, .5, -1}, {.1, .2, .3}};
+  near(focal(matrix(rows), y, 0).item(), 0.621627);
+  const double p0 = std::exp(2.0) / (std::exp(2.0) + std::exp(.5) + std::exp(-1.0));
+  const double p1 = std::exp(.3) / (std::exp(.1) + std::exp(.2) + std::exp(.3));
+  const auto term = [](double p, double gamma) { return -std::pow(1 - p, gamma) * std::log(p); };
+  near(focal(matrix(rows), y, 2).item(), (term(p0, 2) + term(p1, 2)) / 2, 1e-12);
+  const Tensor weight = Tensor::from(std::vector<double>{3, 1, 5});
+  near(focal(matrix(rows), y, 2, weight).item(), (3 * term(p0, 2) + 5 * term(p1, 2)) / 8, 1e-12);
+  check_gradient([&](const Tensors& in) { return focal(in[0], y, 2); }, {matrix(rows)});
+  check_gradient([&](const Tensors& in) { return focal(in[0], y, 0.5, weight); }, {matrix(rows)});
+  // Certain and right: no loss, a slope that is a number.
+  const Tensor sure = matrix({{1000, 0, 0}});
+  const Tensor nothing = focal(sure, Tensor::from(std::vector<int64_t>{0}), 0.5);
+  nothing.backward();
+  CHECK(nothing.item() == 0);
+  CHECK(largest(sure.grad()) == 0);
+  CHECK_THROWS_AS(focal(matrix(rows), y, -1), ValueError);
+}
+
+// Without information a head learns how often it sees each class.
+TEST_CASE("a bias alone learns the frequencies of plain and of balanced draws (R2)") {
+  const std::vector<int64_t> labels = {0, 0, 0, 0, 0, 0, 1, 1, 1, 2};
+  const auto optimum = [&](const std::vector<double>& weights) {
+    const Tensor bias = matrix({{0, 0, 0}}), w = Tensor::from(weights);
+    optim::Sgd sgd({{"bias", bias}}, optim::SgdOptions{.lr = 1});
+    for (int i = 0; i < 3000; ++i) {
+      sgd.zero_grad();
+      const Tensor logits = Tensor::zeros({10, 3}, Dtype::float64) + bias;
+      const Tensor each =
+          cross_entropy(logits, Tensor::from(labels), {.reduction = Reduction::none});
+      sum(each * w).backward();
+      sgd.step();
+    }
+    const auto b = bias.to_vector<double>();
+    return std::vector{b[1] - b[0], b[2] - b[0]};
+  };
+  const auto plain = optimum(std::vector<double>(10, 0.1));
+  near(plain[0], -0.693147, 1e-5);
+  near(plain[1], -1.791759, 1e-5);
+  std::vector<double> balanced;
+  for (const int64_t y : labels) balanced.push_back(y == 0 ? 1. / 18 : y == 1 ? 1. / 9 : 1. / 3);
+  near(balanced[0], 0.055556);
+  const auto even = optimum(balanced);
+  near(even[0], 0, 1e-5);
+  near(even[1], 0, 1e-5);
 }

@@ -30,10 +30,16 @@ enum class Order {
   shuffle,      ///< each sample once, in random order
   replacement,  ///< uniform draws with replacement
   balanced,     ///< draws with weight 1 / (n_dc * C_d): classes equally often in each domain
+  // Every batch holds `batch_size` samples of each domain that has any: blocks side by side in the
+  // order of Dataset::domains, so that domains weigh the same whatever their sizes.
+  domains,           ///< uniform draws with replacement from each domain
+  domains_balanced,  ///< draws from each domain with its classes equally often
 };
 
 struct LoaderOptions {
-  int64_t batch_size = 32;
+  int64_t batch_size = 32;  ///< in the orders over domains: of each domain
+  int64_t steps = 0;  ///< batches of an epoch in orders with replacement; 0: as many as the samples
+                      ///< (in the orders over domains: those of the largest domain) fill
   Order order = Order::sequential;
   bool drop_last = false;  ///< leave out an incomplete last batch
   uint64_t seed = 0;
@@ -65,6 +71,8 @@ class Loader {
   int64_t batches() const;
   /// Samples of one epoch.
   int64_t samples() const;
+  /// Samples of a full batch: of all domains together.
+  int64_t full_batch() const;
   /// Begins an epoch at one of its batches; what was prefetched is thrown away. Without a call,
   /// `next` begins with epoch 0.
   void start_at(int64_t epoch, int64_t batch = 0);
@@ -79,8 +87,17 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
-/// The samples of epoch `epoch` in their order.
+/// Samples of an epoch and of a full batch.
+struct EpochSize {
+  int64_t samples = 0, batch = 0;
+};
+/// By `order`, `batch_size`, `steps` and `drop_last`. @throws ValueError for `steps` with an order
+/// without replacement
+EpochSize epoch_size(const Dataset& dataset, const std::vector<int64_t>& indices,
+                     const LoaderOptions& options);
+/// The samples of epoch `epoch` in their order, by `order`, `seed`, and, with replacement,
+/// `batch_size` and `steps`.
 std::vector<int64_t> epoch_order(const Dataset& dataset, const std::vector<int64_t>& indices,
-                                 Order order, uint64_t seed, int64_t epoch);
+                                 const LoaderOptions& options, int64_t epoch);
 
 }  // namespace cytograd

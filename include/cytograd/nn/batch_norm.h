@@ -3,6 +3,9 @@
 #include "cytograd/nn/conv2d.h"
 #include "cytograd/nn/module.h"
 #include "cytograd/ops/batch_norm_conv2d.h"
+#include "cytograd/ops/elementwise.h"
+#include "cytograd/ops/reduce.h"
+#include "cytograd/ops/shape.h"
 
 namespace cytograd::nn {
 
@@ -43,17 +46,42 @@ class BatchNorm2d : public Layer {
     return batch_norm_conv2d(x, first, {conv.weight, conv.bias, conv.options}, layer(true, {}));
   }
 
-  /// Frozen: running statistics are used also in training, and weight and bias are not trained. For
-  /// fine-tuning with small batches.
-  void set_frozen(bool frozen) {
+  /// Frozen: running statistics are used also in training, and weight and bias are not trained
+  /// unless `affine` is off. For fine-tuning with small batches.
+  void set_frozen(bool frozen, bool affine = true) {
     frozen_ = frozen;
-    weight.set_requires_grad(!frozen);
-    bias.set_requires_grad(!frozen);
+    weight.set_requires_grad(!(frozen && affine));
+    bias.set_requires_grad(!(frozen && affine));
   }
   bool frozen() const { return frozen_; }
 
+  /// Running statistics of their own for each of n domains, beside the common ones, from which they
+  /// start: buffers domain_mean and domain_var, [n, C].
+  void add_domains(int64_t n) {
+    const int64_t channels = running_mean.numel();
+    buffer("domain_mean", domain_mean, expand(running_mean, {n, channels}).clone());
+    buffer("domain_var", domain_var, expand(running_var, {n, channels}).clone());
+  }
+  /// The domain that inputs are of, from 0; -1: the common statistics. Not while others run it.
+  void set_domain(int64_t domain) const { domain_ = domain; }
+  /// Domains begin anew at the common statistics.
+  void restart_domains() {
+    const NoGrad no_grad;
+    domain_mean.copy_(expand(running_mean, domain_mean.shape()));
+    domain_var.copy_(expand(running_var, domain_var.shape()));
+  }
+  /// The common statistics become those of all domains together, each with the same weight: the
+  /// mean of the means, and the mean of the variances plus the variance of the means.
+  void join_domains() {
+    const NoGrad no_grad;
+    const Tensor common = mean(domain_mean, 0);
+    running_var.copy_(mean(domain_var, 0) + mean(square(domain_mean - common), 0));
+    running_mean.copy_(common);
+  }
+
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
-  double momentum = 0.1;  ///< share of the batch in new running statistics
+  Tensor domain_mean, domain_var;  ///< undefined without domains
+  double momentum = 0.1;           ///< share of the batch in new running statistics
   double eps = 1e-5;
   bool recompute = false;  ///< BatchNormOptions::recompute of forward_relu without a residual
 
@@ -74,8 +102,8 @@ class BatchNorm2d : public Layer {
     if (batch) ++*num_batches_tracked.data<int64_t>();
     return {weight,
             bias,
-            running_mean,
-            running_var,
+            statistic(running_mean, domain_mean),
+            statistic(running_var, domain_var),
             {.training = batch,
              .momentum = momentum,
              .eps = eps,
@@ -84,14 +112,19 @@ class BatchNorm2d : public Layer {
             {}};
   }
   Tensor apply(const Tensor& x, const Tensor& residual, bool relu) const {
-    const BatchNormOptions options = layer(relu, residual).options;
-    return batch_norm(x, weight, bias, running_mean, running_var, options, residual);
+    const BatchNormLayer l = layer(relu, residual);
+    return batch_norm(x, weight, bias, l.running_mean, l.running_var, l.options, residual);
   }
   Tensor apply_after(const Conv2d& conv, const Tensor& x, const Tensor& residual, bool relu) const {
     return conv2d_batch_norm(x, {conv.weight, conv.bias, conv.options}, layer(relu, residual),
                              residual);
   }
+  Tensor statistic(const Tensor& common, const Tensor& of_domains) const {
+    if (domain_ < 0 || !of_domains.defined()) return common;
+    return squeeze(slice(of_domains, 0, domain_, domain_ + 1), 0);
+  }
   bool frozen_ = false;
+  mutable int64_t domain_ = -1;
 };
 
 /// Batch normalisation and ReLU as one layer, under the names of the former.

@@ -8,7 +8,7 @@ namespace cytograd {
 enum class Reduction { none, mean, sum };
 
 struct CrossEntropyOptions {
-  Tensor class_weight;         ///< [C], >= 0, the dtype of the logits; undefined means all 1
+  Tensor class_weight{};       ///< [C], >= 0, the dtype of the logits; undefined means all 1
   double label_smoothing = 0;  ///< in [0, 1]: the target is (1 - e) * one_hot + e / C
   Reduction reduction = Reduction::mean;
 };

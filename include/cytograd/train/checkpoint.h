@@ -38,6 +38,8 @@ struct Checkpoint {
   std::map<std::string, std::string> metadata;  ///< strings, `cytograd.*`
   Progress progress;
   std::vector<std::string> classes;
+  std::vector<std::string>
+      domains;  ///< that were trained on; empty in files of before they were kept
   std::string data_hash;
 
   /// Adds named tensors below `prefix`.

@@ -40,6 +40,9 @@ struct TrainConfig {
   bool recompute = false;  ///< less memory in training for some more time, same bits
   std::string weights;     ///< file to start from; empty: random
   std::vector<std::string> allow_missing;  ///< tensors that file may lack; * stands for any text
+  int64_t freeze = 0;                      ///< stages that are not trained, the stem with the first
+  bool freeze_bn = false;  ///< running statistics in training too; weight and bias are trained
+  bool domain_bn = false;  ///< statistics of normalisation per domain
 
   // [input]
   int64_t image_size = 96;
@@ -52,6 +55,28 @@ struct TrainConfig {
   std::string method = "ce";
   std::string class_weights = "none";
   double label_smoothing = 0;
+  std::string ce = "softmax";
+  double focal_gamma = 0;
+  double logit_adjust = 0;  ///< tau: the logits of a step get tau log(share of the class)
+  // Methods over domains, docs/domains.md.
+  double coral_gamma = 1;
+  std::string coral = "mean_cov";
+  std::string dann_mode = "alternating";
+  double dann_lambda = 1, dann_gp = 0, dann_beta1 = 0.5;
+  int64_t dann_d_steps = 1, dann_width = 256, dann_depth = 3;
+  double boda_weight = 0.1;
+  double macro_weight = 1;  ///< of the alignment of whole domains in boda
+  double nu = 0.5, temperature = 1;
+  int64_t boda_start = 500;    ///< first step with the term of boda
+  int64_t feat_freq = 120;     ///< steps between two refreshes of its statistics
+  double boda_momentum = 0.2;  ///< share of the old statistics in a refresh
+  std::string boda_distance = "euclidean";
+  double shrinkage = 0.1;
+  std::string count_unit = "1";  ///< a number or "median"
+  std::string boda_reduce = "mean";
+  bool stat_augment = true;
+  std::string boda_plus = "crt";
+  std::string stage1;  ///< run or checkpoint that crt starts from; empty: it is trained first
   // Guided embeddings, docs/guided.md.
   std::string guide;        ///< a standard guide or a file
   bool growing = false;     ///< the embedding grows from 2 components; guide-umap, distance: always
@@ -79,6 +104,8 @@ struct TrainConfig {
   std::string adam_row_steps = "shared";  ///< whether rows that join late count their own steps
   double clip_norm = 0;                   ///< largest norm of all gradients; 0: not clipped
   double ema = 0;                         ///< decay of the averaged weights; 0: none
+  double backbone_lr_factor = 1;          ///< learning rate of all but the classifier
+  double stage_lr_decay = 1;              ///< further factor per stage below the last
 
   // [schedule]
   std::string schedule = "cosine";
@@ -86,6 +113,7 @@ struct TrainConfig {
 
   // [train]
   int64_t epochs = 30, batch = 32;
+  int64_t steps_per_epoch = 0;  ///< of orders with replacement; 0: as the samples fill
   std::string order = "shuffle";
   int64_t patience = 0;  ///< epochs without a better validation macro-F1 before stopping; 0: never
   int64_t seed = 0;
@@ -134,8 +162,8 @@ void apply_config_file(ResolvedConfig& out, const std::string& path, const std::
 /// Applies the CYTO_* variables of the environment.
 void apply_config_variables(ResolvedConfig& out);
 /// Gives settings that nobody set the defaults of the method: guided embeddings train by the
-/// protocol of docs/guided.md, and other methods too if `protocol` is set. Makes the path of a
-/// guide absolute.
+/// protocol of docs/guided.md, and other methods too if `protocol` is set; methods over domains by
+/// that of docs/domains.md. Makes the path of a guide absolute.
 void apply_method_defaults(ResolvedConfig& out, bool protocol = false);
 /// Settings that contradict each other. @throws ConfigError
 void check_config(const TrainConfig& config);

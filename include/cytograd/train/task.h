@@ -54,6 +54,7 @@ std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t 
 struct TrainedModel {
   TrainConfig config;
   std::vector<std::string> classes;
+  std::vector<std::string> domains;  ///< that were trained on; empty in old checkpoints
   std::string data_hash;
   Preprocess preprocess;
   std::unique_ptr<models::ImageModel> model;
@@ -99,12 +100,15 @@ struct Predictions {
   double confidence(size_t i) const { return probability(i, predicted[i]); }
 };
 /// Runs the model without recording. The model must be in evaluation mode.
+/// @param domains  names of the domains that the model's normalisation knows, in its order
 Predictions predict(const models::ImageModel& model, const Dataset& dataset,
                     const std::vector<int64_t>& indices, const LoaderOptions& options,
-                    bool keep_embeddings = false, const ProgressCallback& progress = {});
+                    bool keep_embeddings = false, const ProgressCallback& progress = {},
+                    const std::vector<std::string>& domains = {});
 /// The same over the first epoch of a loader that is kept, with its cache.
 Predictions predict(const models::ImageModel& model, const Dataset& dataset, Loader& loader,
-                    bool keep_embeddings = false, const ProgressCallback& progress = {});
+                    bool keep_embeddings = false, const ProgressCallback& progress = {},
+                    const std::vector<std::string>& domains = {});
 
 /// The same with all that the trained model knows: classes by its head or, without one, by its
 /// readout, with confidence and maturity. @throws StateError if it has neither

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,10 @@ class Trainer {
   /// Loads weights to start from; the classifier may differ, the rest must fit.
   /// @return what was renamed or left out, one line each
   std::vector<std::string> load_weights(const std::string& path);
+  /// Takes all but the classifier from an earlier stage, which `trains_head_alone` asks for.
+  /// @param path  a run folder (its best checkpoint) or a checkpoint
+  /// @throws ConfigError if it is not there; ShapeError for other classes or another network
+  void load_first_stage(const std::string& path);
   /// Goes on from a checkpoint. @throws DataError change if it belongs to other data
   void restore(const Checkpoint& checkpoint, const std::string& file);
 
@@ -97,6 +102,9 @@ class Trainer {
   Step eager_step(const Batch& batch);
   Step replayed_step(const Batch& batch);
   Forward forward(const Batch& batch);
+  Tensor embed(const Batch& batch) const;
+  void pass_features(int64_t round, const FeatureVisitor& visit);
+  void make_loaders();
   void record(const Batch& batch, bool draws);
   std::string why_not_recorded(bool draws) const;
   void count(const Step& step, const TermValues& values, const Tensor& logits, const Batch& batch);
@@ -107,6 +115,8 @@ class Trainer {
   Batch on_device(const Batch& batch);
   [[noreturn]] void out_of_memory(const DeviceError& error, const Batch& batch);
   int64_t largest_batch(const Batch& batch);
+  int64_t blocks_of(const Batch& batch) const;
+  Batch part_of(const Batch& loaded, int64_t n, int64_t blocks) const;
   void train_epoch(const TrainHooks& hooks);
   void finish_epoch(const TrainHooks& hooks);
   /// Embeddings of the training part and predictions of the validation part, as far as needed.
@@ -118,6 +128,7 @@ class Trainer {
   Passes passes();
   void score(const Passes& passes, EpochInfo& info);
   void begin_epoch();
+  void join_domains();
   void log(const EpochInfo& info);
   void save(bool best);
   Checkpoint checkpoint() const;
@@ -138,6 +149,10 @@ class Trainer {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Ema> ema_;
   std::unique_ptr<Loader> train_, val_, train_eval_;
+  std::unique_ptr<Loader> features_;  ///< training part in order, for statistics of the method
+  std::vector<std::string> domains_;  ///< with training samples
+  std::map<int64_t, int64_t> domain_numbers_;  ///< the same by index into the data set's
+  bool has_first_stage_ = false;
   struct Recorded;
   std::shared_ptr<Recorded> recorded_;
   bool eager_only_ = false, ahead_wanted_ = false, uploading_ = false;
