@@ -126,8 +126,16 @@ CYTOGRAD_DEVICE void saturation(const Square& s, float factor) {
 }
 
 CYTOGRAD_DEVICE void change_colours(const ImageChange& c, const Square& s) {
+  const float white = pixel::fast_log(256.0f);
+  if (c.normal == ImageChange::densities)
+    s.each([&](float& r, float& g, float& b) {
+      pixel::stain(c.normal_matrix, c.normal_offset, white, r, g, b);
+    });
+  if (c.normal == ImageChange::cones)
+    s.each([&](float& r, float& g, float& b) {
+      pixel::cones(c.normal_matrix, c.normal_offset, r, g, b);
+    });
   if (c.stained) {
-    const float white = pixel::fast_log(256.0f);
     s.each([&](float& r, float& g, float& b) {
       pixel::stain(c.stain, c.stain_offset, white, r, g, b);
     });

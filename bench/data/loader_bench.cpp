@@ -1,6 +1,7 @@
 // Images per second of the loader: JPEG file to normalised float batch.
 //
-//   bench_loader DIR [image size] [threads] [epochs] [none|jitter|full] [cache MiB]
+//   bench_loader DIR [image size] [threads] [epochs] [none|jitter|full|domains] [cache MiB]
+//       [none|reinhard|macenko]
 //
 // Beside it: bench/peers/torch_loader.py, the same work by torchvision and Pillow.
 #include <chrono>
@@ -33,7 +34,9 @@ int64_t number(int argc, char** argv, int i, int64_t otherwise) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "bench_loader DIR [size] [threads] [epochs] [none|jitter|full] [MiB]\n");
+    std::fprintf(stderr,
+                 "bench_loader DIR [size] [threads] [epochs] [none|jitter|full|domains] [MiB] "
+                 "[none|reinhard|macenko]\n");
     return 2;
   }
   try {
@@ -46,6 +49,8 @@ int main(int argc, char** argv) {
     const int64_t epochs = number(argc, argv, 4, 3);
     const std::string augment = argc > 5 ? argv[5] : "jitter";
     options.augmentation = augment == "jitter" ? jitter() : Augmentation::named(augment);
+    options.preprocess.stain = stain_method(argc > 7 ? argv[7] : "none");
+    options.preprocess.stain_target = builtin_stain();
     options.cache_bytes = number(argc, argv, 6, 0) << 20;
     options.order = Order::shuffle;
     std::vector<int64_t> all(dataset.samples.size());

@@ -286,7 +286,9 @@ void run_check(DataOptions& options) {
 }
 
 void add_options(CLI::App& command, DataOptions& options) {
-  command.add_option("data", options.paths, "Folders or CSV manifests; several become domains")
+  command
+      .add_option("data", options.paths,
+                  "Folders, CSV manifests, TOML lists of domains; several become domains")
       ->required();
   command
       .add_option("--preset", options.presets,

@@ -17,14 +17,12 @@ std::vector<Image> thumbnails(const TrainedModel& trained, const Dataset& datase
                               const std::vector<size_t>& chosen) {
   Preprocess preprocess = trained.preprocess;
   preprocess.size = thumbnail_side(static_cast<int64_t>(chosen.size()));
-  ImageOptions options;
-  options.max_pixels = trained.config.max_pixels;
   std::vector<Image> out(chosen.size());
   parallel_for(static_cast<int64_t>(chosen.size()), 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const Sample& sample = dataset.samples[chosen[static_cast<size_t>(i)]];
-      out[static_cast<size_t>(i)] = preview(read_image(sample.path, options), sample, preprocess,
-                                            Augmentation::none(), Rng(0));
+      out[static_cast<size_t>(i)] = preview(read_sample(sample, trained.config.max_pixels), sample,
+                                            preprocess, Augmentation::none(), Rng(0));
     }
   });
   return out;

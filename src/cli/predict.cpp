@@ -4,6 +4,7 @@
 
 #include "cli/session.h"
 #include "cli/train_options.h"
+#include "cytograd/data/domains.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
@@ -18,6 +19,7 @@ struct Options : CommonOptions {
   std::string run, checkpoint = "best";
   std::vector<std::string> paths;
   std::string on_bad_image = "error";
+  double microns_per_pixel = 0;
   bool csv = false;
 };
 
@@ -184,9 +186,12 @@ void tell_faults(const Options& o, const Predictions& p, int64_t files) {
 void run(Options& o) {
   if (o.csv && o.json) throw ConfigError("--csv and --json exclude each other [cli]");
   const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
-  const Dataset dataset = unlabelled(o.paths);
+  Dataset dataset = unlabelled(o.paths);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < dataset.size(); ++i) indices.push_back(i);
+  if (o.microns_per_pixel > 0)
+    for (Sample& s : dataset.samples) s.microns_per_pixel = o.microns_per_pixel;
+  require_scale(dataset, trained.config.field_um);
   LoaderOptions loader = inference_loader(trained);
   loader.collect_faults = true;
   const Predictions p = predict(trained, dataset, indices, loader, false, counting("images"));
@@ -212,6 +217,10 @@ void add_predict_command(CLI::App& app) {
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
   command->add_option("path", options->paths, "Images or folders of images")->required();
+  command
+      ->add_option("--microns-per-pixel", options->microns_per_pixel,
+                   "Pixel size of the images, for a run with --field-um")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--csv", options->csv, "As a table with every probability");
   command
       ->add_option("--on-bad-image", options->on_bad_image,

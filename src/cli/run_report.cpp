@@ -13,10 +13,8 @@ namespace {
 ReportImage picture(const TrainedModel& trained, const Dataset& dataset, const Predictions& p,
                     size_t i) {
   const Sample& sample = dataset.samples[static_cast<size_t>(p.indices[i])];
-  ImageOptions options;
-  options.max_pixels = trained.config.max_pixels;
   ReportImage out;
-  out.picture = preview(read_image(sample.path, options), sample, trained.preprocess,
+  out.picture = preview(read_sample(sample, trained.config.max_pixels), sample, trained.preprocess,
                         Augmentation::none(), Rng(0));
   out.name = sample.id;
   out.truth = trained.classes[static_cast<size_t>(p.labels[i])];

@@ -8,6 +8,7 @@
 #include "cli/train_options.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/random.h"
+#include "cytograd/data/domains.h"
 #include "cytograd/guided/guide.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
@@ -256,6 +257,12 @@ void say_data(const Task& task) {
     for (const std::string& example : note.examples) text += " " + example;
     console().warn(text + " [" + note.id + "]");
   }
+  if (table.domains.size() > 1)
+    for (const Note& note : domain_notes(table)) {
+      std::string line = note.text + ":";
+      for (const std::string& example : note.examples) line += " " + example;
+      console().note(line + " [" + note.id + "]");
+    }
 }
 
 Task read_task(const TrainConfig& config) {

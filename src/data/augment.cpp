@@ -14,8 +14,7 @@ using kernels::ImageChange;
 
 RawPart raw_part(const Image& image, const Sample& sample, const Preprocess& preprocess,
                  const Augmentation& augmentation, Rng rng) {
-  const PlannedChange plan =
-      plan_change(image.height, image.width, image.channels, sample, preprocess, augmentation, rng);
+  const PlannedChange plan = plan_change(image, sample, preprocess, augmentation, rng);
   return {crop(image, plan.region), plan.change};
 }
 

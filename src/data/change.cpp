@@ -81,7 +81,21 @@ void plan_colours(const Augmentation& a, Rng& rng, ImageChange& out) {
         static_cast<float>(rng.uniform(0.1, std::max(0.1, a.blur_sigma))), out.blur);
 }
 
+// What the region shows is measured before anything random, so that a cell always looks the same.
+void plan_stain(const Image& image, const Region& whole, const Preprocess& preprocess,
+                ImageChange& out) {
+  if (preprocess.stain == StainMethod::none) return;
+  const StainChange change =
+      stain_change(measure_stain(image, whole), preprocess.stain_target, preprocess.stain);
+  if (change.method == StainMethod::none) return;
+  out.normal = change.method == StainMethod::macenko ? ImageChange::densities : ImageChange::cones;
+  std::copy(change.matrix.begin(), change.matrix.end(), out.normal_matrix);
+  std::copy(change.offset.begin(), change.offset.end(), out.normal_offset);
+}
+
 void change_colours(const ImageChange& c, Planes& p) {
+  if (c.normal == ImageChange::densities) colour::stain(p, c.normal_matrix, c.normal_offset);
+  if (c.normal == ImageChange::cones) colour::cones(p, c.normal_matrix, c.normal_offset);
   if (c.stained) colour::stain(p, c.stain, c.stain_offset);
   for (int i = 0; i < 4; ++i) {
     if (c.steps[i] == ImageChange::brightness) colour::brightness(p, c.amounts[i]);
@@ -95,8 +109,9 @@ void change_colours(const ImageChange& c, Planes& p) {
 
 }  // namespace
 
-PlannedChange plan_change(int64_t height, int64_t width, int64_t channels, const Sample& sample,
-                          const Preprocess& preprocess, const Augmentation& a, Rng& rng) {
+PlannedChange plan_change(const Image& image, const Sample& sample, const Preprocess& preprocess,
+                          const Augmentation& a, Rng& rng) {
+  const int64_t channels = image.channels;
   check<ValueError>(preprocess.size > 0, "prepare", "expected a positive size, got ",
                     preprocess.size);
   check<ValueError>(channels == 1 || channels == 3, "prepare", "expected 1 or 3 channels, got ",
@@ -106,7 +121,7 @@ PlannedChange plan_change(int64_t height, int64_t width, int64_t channels, const
   const int64_t size = preprocess.size;
   PlannedChange out;
   ImageChange& change = out.change;
-  const Region whole = source_region(height, width, sample, preprocess);
+  const Region whole = source_region(image.height, image.width, sample, preprocess);
   const Region part = random_part(whole, a, rng);
   const double radians =
       a.rotate > 0 ? rng.uniform(-a.rotate, a.rotate) * std::numbers::pi / 180 : 0;
@@ -127,6 +142,7 @@ PlannedChange plan_change(int64_t height, int64_t width, int64_t channels, const
   change.height = static_cast<int32_t>(out.region.height);
   change.width = static_cast<int32_t>(out.region.width);
   change.channels = static_cast<int32_t>(channels);
+  plan_stain(image, whole, preprocess, change);
   plan_colours(a, rng, change);
   const bool mirror_x = a.flip_horizontal > 0 && rng.chance(a.flip_horizontal);
   const bool mirror_y = a.flip_vertical > 0 && rng.chance(a.flip_vertical);

@@ -17,8 +17,8 @@ struct PlannedChange {
 };
 
 /// Draws from `rng` only for the changes that are switched on.
-PlannedChange plan_change(int64_t height, int64_t width, int64_t channels, const Sample& sample,
-                          const Preprocess& preprocess, const Augmentation& augmentation, Rng& rng);
+PlannedChange plan_change(const Image& image, const Sample& sample, const Preprocess& preprocess,
+                          const Augmentation& augmentation, Rng& rng);
 
 /// What the output of `preprocess` is like; nothing yet of the images.
 kernels::AugmentSizes augment_sizes(const Preprocess& preprocess);

@@ -85,6 +85,12 @@ void stain(Planes& p, const float* matrix, const float* offset) {
   for (int64_t i = 0; i < n; ++i) pixel::stain(matrix, offset, white, r[i], g[i], b[i]);
 }
 
+void cones(Planes& p, const float* matrix, const float* offset) {
+  float *r = p.plane(0), *g = p.plane(1), *b = p.plane(2);
+  const int64_t n = pixels(p);
+  for (int64_t i = 0; i < n; ++i) pixel::cones(matrix, offset, r[i], g[i], b[i]);
+}
+
 int blur_weights(float sigma, float* weight) {
   const int radius = std::max(1, static_cast<int>(std::ceil(3 * sigma)));
   float sum = 0;

@@ -27,6 +27,8 @@ void gray(Planes& p);
 void stain_matrix(const std::array<float, 3>& scale, const std::array<float, 3>& bias,
                   float* matrix, float* offset);
 void stain(Planes& p, const float* matrix, const float* offset);
+/// Affine change of the logarithms of cone responses, as pixel::cones.
+void cones(Planes& p, const float* matrix, const float* offset);
 /// Weights of distance 0 to the radius in a Gaussian blur. @return the radius, ceil(3 sigma)
 int blur_weights(float sigma, float* weight);
 /// Blur by such weights, border by reflection.

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "cytograd/data/domains.h"
 #include "cytograd/io/text.h"
 #include "data/layout.h"
 #include "data/mask_rule.h"
@@ -93,11 +94,26 @@ void require_choice(const char* option, const std::string& value,
                      .hint = near.empty() ? "" : "did you mean " + near + "?"});
 }
 
+// Stain and pixel size as the user says them.
+void apply_domain_options(Dataset& dataset, const DatasetOptions& options) {
+  if (!options.stain.empty()) dataset.stains.assign(dataset.domains.size(), options.stain);
+  if (options.microns_per_pixel == 0) return;
+  for (Sample& s : dataset.samples) {
+    if (s.microns_per_pixel && *s.microns_per_pixel != options.microns_per_pixel)
+      dataset.add_note("scale.replaced",
+                       "samples whose own pixel size was replaced by the one given", s.id);
+    s.microns_per_pixel = options.microns_per_pixel;
+  }
+}
+
 // Classes without a sample stay, so that harmonised parts agree on one list.
 Dataset load_part(const DatasetOptions& options) {
   require_choice("--labels", options.labels, {"coarse", "fine"});
   require_choice("--multi-label", options.multi_label, {"drop", "first", "error"});
   require_choice("--objects", options.objects, {"wbc", "all"});
+  require_choice("--ace-subset", options.ace_subset, {"full", "main"});
+  check<ConfigError>(options.microns_per_pixel >= 0, "data", "expected a pixel size above 0, got ",
+                     options.microns_per_pixel);
   if (!layout::is_folder(options.path) && !layout::is_file(options.path))
     throw FileError({.id = layout::exists(options.path) ? "file.kind" : "file.missing",
                      .file = options.path,
@@ -123,7 +139,8 @@ Dataset load_part(const DatasetOptions& options) {
                      .found = "no labelled image",
                      .expected = std::string("the layout of preset ") + preset.name,
                      .hint = "see cyto data --help for the layouts"});
-  if (!options.harmonise.empty()) layout::harmonise(dataset, preset.name, options.harmonise);
+  apply_domain_options(dataset, options);
+  layout::harmonise(dataset, preset.name, options.harmonise);
   return dataset;
 }
 
@@ -138,17 +155,23 @@ const std::vector<std::string>& preset_names() {
   return names;
 }
 
-Dataset load_dataset(const DatasetOptions& options) {
-  Dataset dataset = load_part(options);
-  layout::prune_classes(dataset);
-  return dataset;
-}
+Dataset load_dataset(const DatasetOptions& options) { return load_datasets({options}); }
 
 Dataset load_datasets(const std::vector<DatasetOptions>& options) {
   check<ConfigError>(!options.empty(), "data", "expected at least one data set");
-  if (options.size() == 1) return load_dataset(options[0]);
+  std::vector<DatasetOptions> all;
+  for (const DatasetOptions& o : options)
+    if (is_domain_file(o.path))
+      for (DatasetOptions& inside : read_domain_file(o)) all.push_back(std::move(inside));
+    else
+      all.push_back(o);
+  if (all.size() == 1) {
+    Dataset dataset = load_part(all[0]);
+    layout::prune_classes(dataset);
+    return dataset;
+  }
   std::vector<Dataset> parts;
-  for (const DatasetOptions& o : options) parts.push_back(load_part(o));
+  for (const DatasetOptions& o : all) parts.push_back(load_part(o));
   Dataset joined = combine(std::move(parts));
   layout::prune_classes(joined);
   return joined;
@@ -199,6 +222,11 @@ Dataset combine(std::vector<Dataset> parts) {
         name = part.domains[d] + "-" + std::to_string(n);
       domain_of.push_back(layout::intern(joined.domains, name));
       joined.mask_rules.push_back(part.mask_rules[d]);
+      joined.stains.push_back(part.stain_of(d));
+    }
+    for (LabelRow row : part.labels) {
+      row.domain = domain_of[static_cast<size_t>(row.domain)];
+      joined.labels.push_back(std::move(row));
     }
     for (const std::string& c : part.classes) class_of.push_back(joined.class_index(c));
     for (Sample& s : part.samples) {

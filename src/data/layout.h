@@ -55,8 +55,12 @@ std::string find_mll23(const std::string& path);
 /// columns path and label.
 std::string find_manifest(const std::string& path);
 
-/// Renames, merges and drops classes by a map: "5", "11", "13" or a CSV file. The class list is
-/// that of the map. @param source preset name, looked up in the column `dataset`
+/// Renames, merges and drops classes by a map: "5", "11", "13" or a CSV file; "" leaves them as
+/// they are. The class list is then that of the map. Fills Dataset::labels either way.
+/// @param source preset name; the column `dataset` holds it, the name of a domain, or *
 void harmonise(Dataset& dataset, const std::string& source, const std::string& map);
+
+/// Without the images of the smaller of two clusters of colours; they are noted as ace.subset.
+void keep_main_colours(Dataset& dataset);
 
 }  // namespace cytograd::layout

@@ -54,6 +54,13 @@ struct Slot {
 
 }  // namespace
 
+Image read_sample(const Sample& sample, int64_t max_pixels) {
+  ImageOptions options;
+  options.max_pixels = max_pixels;
+  return sample.crop_to_opaque ? read_opaque(sample.path, options)
+                               : read_image(sample.path, options);
+}
+
 struct Loader::State {
   const Dataset& dataset;
   std::vector<int64_t> indices;
@@ -222,10 +229,7 @@ struct Loader::State {
       const std::lock_guard lock(cache_mutex);
       if (const auto it = cache.find(sample.path); it != cache.end()) return it->second;
     }
-    ImageOptions read;
-    read.max_pixels = options.max_pixels;
-    auto image = std::make_shared<const Image>(
-        sample.crop_to_opaque ? read_opaque(sample.path, read) : read_image(sample.path, read));
+    auto image = std::make_shared<const Image>(read_sample(sample, options.max_pixels));
     const int64_t bytes = static_cast<int64_t>(image->pixels.size());
     const std::lock_guard lock(cache_mutex);
     if (cached + bytes <= options.cache_bytes && cache.emplace(sample.path, image).second)

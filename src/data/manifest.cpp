@@ -14,9 +14,18 @@ namespace cytograd::layout {
 
 namespace {
 
-const std::vector<std::string> known_columns = {
-    "path", "label", "domain",           "group", "split", "mask", "x1", "y1",
-    "x2",   "y2",    "microns_per_pixel"};
+const std::vector<std::string> known_columns = {"path",
+                                                "label",
+                                                "domain",
+                                                "group",
+                                                "split",
+                                                "mask",
+                                                "x1",
+                                                "y1",
+                                                "x2",
+                                                "y2",
+                                                "microns_per_pixel",
+                                                "stain"};
 
 class ManifestReader {
  public:
@@ -88,6 +97,7 @@ class ManifestReader {
     s.label = intern(dataset_.classes, label);
     const std::string domain = text(row, "domain");
     s.domain = intern(dataset_.domains, domain.empty() ? default_domain() : domain);
+    read_stain(row, static_cast<size_t>(s.domain));
     dataset_.samples.push_back(std::move(s));
   }
 
@@ -159,6 +169,17 @@ class ManifestReader {
     if (!number || !(*number > 0) || !std::isfinite(*number))
       table_.fail(row, "microns_per_pixel \"" + t + "\"", "a positive number");
     return number;
+  }
+
+  // One per domain: the first that is given.
+  void read_stain(size_t row, size_t domain) {
+    dataset_.stains.resize(dataset_.domains.size());
+    const std::string stain = text(row, "stain");
+    std::string& known = dataset_.stains[domain];
+    if (known.empty()) known = stain;
+    if (!stain.empty() && stain != known)
+      dataset_.add_note("stain.mixed", "rows of another stain than the first of their domain",
+                        place(row) + " (" + stain + " after " + known + ")");
   }
 
   // The same image (and box) again: a note, or a fault if it says another class.

@@ -12,6 +12,8 @@ namespace cytograd::layout {
 
 namespace {
 
+const char* const may_gruenwald_giemsa = "May-Gruenwald-Giemsa";
+
 struct SubLabel {
   const char* prefix;
   const char* name;  // null: too unspecific for the finer classes
@@ -122,9 +124,13 @@ Dataset load_pbc(const DatasetOptions& options) {
   if (root.empty()) root = find_root(options.path, "PBC_dataset_normal_DIB", {"neutrophil"});
   if (root.empty()) root = find_root(options.path, "PBC_dataset_normal_DIB", {"lymphocyte"});
   require_root(root, options, "class folders such as basophil, ig, neutrophil");
-  return load_classes(root, "pbc", [&](Dataset& d, const std::string& folder, const auto& path) {
-    return fine ? fine_label(d, folder, path, false) : folder;
-  });
+  Dataset dataset =
+      load_classes(root, "pbc", [&](Dataset& d, const std::string& folder, const auto& path) {
+        return fine ? fine_label(d, folder, path, false) : folder;
+      });
+  dataset.stains = {may_gruenwald_giemsa};
+  if (options.ace_subset == "main") keep_main_colours(dataset);
+  return dataset;
 }
 
 Dataset load_acevedo20(const DatasetOptions& options) {
@@ -135,6 +141,8 @@ Dataset load_acevedo20(const DatasetOptions& options) {
         return fine_label(d, folder, path, true);
       });
   set_scale(dataset, 0.1);  // 360 px cover 36 um
+  dataset.stains = {may_gruenwald_giemsa};
+  if (options.ace_subset == "main") keep_main_colours(dataset);
   return dataset;
 }
 
@@ -155,6 +163,7 @@ Dataset load_mll23(const DatasetOptions& options) {
   Dataset dataset = load_classes(
       root, "mll23", [](Dataset&, const std::string& folder, const auto&) { return folder; });
   set_scale(dataset, 25.0 / 288);  // 288 px cover 25 um
+  dataset.stains = {"Pappenheim"};
   return dataset;
 }
 

@@ -35,15 +35,27 @@ Augmentation Augmentation::full() {
   return a;
 }
 
+Augmentation Augmentation::domains() {
+  Augmentation a;
+  a.flip_horizontal = 0.5;
+  a.area_min = 0.7;
+  a.aspect_max = 4.0 / 3;
+  a.brightness = a.contrast = a.saturation = 0.3;
+  a.hue = 0.3;
+  a.gray = 0.1;
+  return a;
+}
+
 Augmentation Augmentation::named(const std::string& name) {
   if (name == "none") return none();
   if (name == "light") return light();
   if (name == "full") return full();
+  if (name == "domains") return domains();
   throw ConfigError({.id = "cfg",
                      .file = {},
                      .place = "--augment",
                      .found = "\"" + name + "\"",
-                     .expected = "none, light or full",
+                     .expected = "none, light, full or domains",
                      .hint = {}});
 }
 
@@ -181,8 +193,7 @@ Planes& thread_planes() {
 
 void prepare(const Image& image, const Sample& sample, const Preprocess& preprocess,
              const Augmentation& augmentation, Rng rng, float* out) {
-  const PlannedChange plan =
-      plan_change(image.height, image.width, image.channels, sample, preprocess, augmentation, rng);
+  const PlannedChange plan = plan_change(image, sample, preprocess, augmentation, rng);
   Planes& planes = thread_planes();
   make_planes(image, plan.region, plan.change, preprocess.size, planes);
   const kernels::AugmentSizes sizes = augment_sizes(preprocess);
@@ -191,8 +202,7 @@ void prepare(const Image& image, const Sample& sample, const Preprocess& preproc
 
 Image preview(const Image& image, const Sample& sample, const Preprocess& preprocess,
               const Augmentation& augmentation, Rng rng) {
-  const PlannedChange plan =
-      plan_change(image.height, image.width, image.channels, sample, preprocess, augmentation, rng);
+  const PlannedChange plan = plan_change(image, sample, preprocess, augmentation, rng);
   Planes& planes = thread_planes();
   make_planes(image, plan.region, plan.change, preprocess.size, planes);
   Image out(preprocess.size, preprocess.size, 3);

@@ -48,6 +48,7 @@ void add_folder(Dataset& dataset, const std::string& folder, const std::string& 
   const std::string name = base_name(folder);
   dataset.domains.push_back("wbc-seg-" + (name.empty() ? "?" : name.substr(name.size() - 1)));
   dataset.mask_rules.push_back({65, 192, {0, 128, 255}, true});
+  dataset.stains.push_back(name.ends_with("1") ? "rapid stain" : "");
   const std::string table = label_file(folder);
   auto labels = read_labels(dataset, table);
   for (const std::string& file : list_images(dataset, folder, "")) {

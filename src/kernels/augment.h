@@ -8,11 +8,12 @@
 namespace cytograd::kernels {
 
 /// One image of a batch and what becomes of it, in this order: resized to wide x wide, turned,
-/// changed in its colours, blurred, and walked over. Every random number in here was drawn on the
-/// host, so that a sample looks the same on every device (data/transform.h).
+/// moved to another stain, changed in its colours, blurred, and walked over. Every random number in
+/// here was drawn on the host, so that a sample looks the same on every device (data/transform.h).
 struct ImageChange {
   static constexpr int most_radius = 15;
   enum Step : int32_t { none, brightness, contrast, saturation, hue };
+  enum Normal : int32_t { as_is, densities, cones };  // pixel::stain, pixel::cones
 
   int64_t offset = 0;  ///< of its first pixel among those of the batch, bytes
   int32_t height = 0, width = 0, channels = 3;  ///< 1: grey
@@ -20,6 +21,8 @@ struct ImageChange {
   double cosine = 1, sine = 0;
   int32_t turned = 0, stained = 0, gray = 0;
   float stain[9] = {}, stain_offset[3] = {};  ///< of optical density: out = stain in + offset
+  int32_t normal = as_is;                     ///< before `stain`: to the stain of the reference
+  float normal_matrix[9] = {}, normal_offset[3] = {};
   int32_t steps[4] = {};
   float amounts[4] = {};                   ///< of `steps`: factors, and turns of the hue
   int32_t blur_radius = 0;                 ///< 0: not blurred

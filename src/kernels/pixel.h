@@ -100,6 +100,28 @@ CYTOGRAD_HD inline void stain(const float* t, const float* offset, float white, 
   g = q;
 }
 
+/// Natural logarithms of the cone responses to a colour (Reinhard et al. 2001), of 1 + value.
+CYTOGRAD_HD inline void to_cones(float& r, float& g, float& b) {
+  const float x = r + 1, y = g + 1, z = b + 1;
+  r = fast_log(0.3811f * x + 0.5783f * y + 0.0402f * z);
+  g = fast_log(0.1967f * x + 0.7244f * y + 0.0782f * z);
+  b = fast_log(0.0241f * x + 0.1288f * y + 0.8444f * z);
+}
+
+/// Cone responses c become t c + offset; t has a row per output.
+CYTOGRAD_HD inline void cones(const float* t, const float* offset, float& r, float& g, float& b) {
+  float x = r, y = g, z = b;
+  to_cones(x, y, z);
+  const auto back = [&](int c) {
+    const float d = t[c * 3] * x + t[c * 3 + 1] * y + t[c * 3 + 2] * z + offset[c];
+    return fast_exp(lower(upper(d, -2.0f), 8.0f));
+  };
+  const float p = back(0), q = back(1), s = back(2);
+  r = clamp_byte(4.46866986f * p - 3.58867590f * q + 0.11960437f * s - 1);
+  g = clamp_byte(-1.21971663f * p + 2.38308791f * q - 0.16263011f * s - 1);
+  b = clamp_byte(0.05850848f * p - 0.26107844f * q + 1.20566591f * s - 1);
+}
+
 /// The pixels of an axis of `in` that pixel i of `out` is made of: a triangle of half-width
 /// max(in / out, 1) around (i + 0.5) in / out, cut at the ends.
 struct Window {

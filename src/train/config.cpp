@@ -119,6 +119,9 @@ void apply_config_variables(ResolvedConfig& out) {
 void apply_method_defaults(ResolvedConfig& out, bool protocol) {
   TrainConfig& c = out.config;
   if (c.guide.ends_with(".csv") || c.guide.ends_with(".json")) c.guide = absolute_path(c.guide);
+  if (c.harmonise.ends_with(".csv")) c.harmonise = absolute_path(c.harmonise);
+  if (c.stain_target == "built-in") c.stain_target.clear();
+  if (!c.stain_target.starts_with("domain:")) c.stain_target = absolute_path(c.stain_target);
   const auto give = [&](const char* key, const std::string& text) {
     if (!out.sources.contains(key)) set_config(out, config_field(key), text, "method " + c.method);
   };
@@ -170,6 +173,9 @@ void check_config(const TrainConfig& c) {
                            const std::string& hint) {
     throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
   };
+  if (!c.stain_target.empty() && c.stain == "none")
+    conflict("input.stain_target without input.stain", "--stain reinhard or macenko",
+             "leave --stain-target out");
   // A file of splits says how many folds there are.
   if (c.splits.empty() && c.fold >= c.folds)
     conflict(

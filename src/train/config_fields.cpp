@@ -27,7 +27,8 @@ ConfigField other(const char* key, const char* option, const char* help, ConfigF
 }
 
 void add_data_fields(std::vector<ConfigField>& f) {
-  f.push_back(other("data.path", "--data", "Data set: folder or CSV manifest; several are domains",
+  f.push_back(other("data.path", "--data",
+                    "Data set: folder, CSV manifest or TOML list of domains; several are domains",
                     &C::data, true));
   f.push_back(
       choice("data.preset", "--preset", "Layout of the data set", &C::preset, preset_names()));
@@ -39,6 +40,9 @@ void add_data_fields(std::vector<ConfigField>& f) {
       choice("data.objects", "--objects", "Boxes of the bccd layout", &C::objects, {"wbc", "all"}));
   f.push_back(other("data.harmonise", "--harmonise", "Common classes: 5, 11, 13 or a CSV map",
                     &C::harmonise));
+  f.push_back(choice("data.ace_subset", "--ace-subset",
+                     "acevedo20 and pbc; main: without the smaller cluster of colours",
+                     &C::ace_subset, {"full", "main"}));
   f.push_back(other("data.strict", "--strict", "Doubtful boxes and labels are errors", &C::strict));
   f.push_back(other("data.mask_threshold", "--mask-threshold",
                     "Smallest mask value of the cell[,of the nucleus]", &C::mask_threshold));
@@ -97,10 +101,24 @@ void add_model_fields(std::vector<ConfigField>& f) {
   f.push_back(number("input.box_margin", "--box-margin", "Margin around a box, share of its side",
                      &C::box_margin, 0, 10));
   f.push_back(choice("input.augment", "--augment", "Random changes of training images", &C::augment,
-                     {"none", "light", "full"}));
+                     {"none", "light", "full", "domains"}));
   f.push_back(choice("input.augment_on", "--augment-on",
                      "Where training images are resized and changed; auto: where it trains",
                      &C::augment_on, {"auto", "host", "device"}));
+  f.push_back(number("input.stain_augment", "--stain-augment",
+                     "Random strength of each dye, either way (0.05 light, 0.2 strong); -1: as "
+                     "--augment says",
+                     &C::stain_augment, -1, 1));
+  f.push_back(number("input.hue", "--hue", "Random turn of the hue; -1: as --augment says", &C::hue,
+                     -1, 0.5));
+  f.push_back(number("input.gray_p", "--gray-p",
+                     "How often a training image is grey; -1: as --augment says", &C::gray_p, -1,
+                     1));
+  f.push_back(choice("input.stain", "--stain", "Move every image to one stain (docs/domains.md)",
+                     &C::stain, {"none", "reinhard", "macenko"}));
+  f.push_back(other("input.stain_target", "--stain-target",
+                    "Which: built-in (default), domain:NAME of the training data, an image file",
+                    &C::stain_target));
 }
 
 void add_guided_fields(std::vector<ConfigField>& f) {

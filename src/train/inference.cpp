@@ -76,6 +76,9 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   out.anchors = guide_anchors(out.config, method);
   out.readout = load_readout(run, out.epoch);
   out.preprocess = preprocess_of(out.config, *out.model);
+  if (const auto target = checkpoint.metadata.find("cytograd.stain_target");
+      target != checkpoint.metadata.end())
+    out.preprocess.stain_target = parse_stain(target->second, out.file);
   return out;
 }
 

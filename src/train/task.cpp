@@ -4,6 +4,7 @@
 #include <map>
 
 #include "cytograd/core/error.h"
+#include "cytograd/data/domains.h"
 #include "cytograd/io/text.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/train/method.h"
@@ -18,6 +19,7 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
   out.multi_label = config.multi_label;
   out.objects = config.objects;
   out.harmonise = config.harmonise;
+  out.ace_subset = config.ace_subset;
   out.mask_threshold = config.mask_threshold;
   out.mask_map = config.mask_map;
   out.strict = config.strict;
@@ -30,6 +32,7 @@ Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
   for (const std::string& path : config.data) options.push_back(dataset_options(config, path));
   Task out;
   out.scanned = load_datasets(options);
+  require_scale(out.scanned, config.field_um);
   ScanOptions scan_options;
   scan_options.on_bad_image =
       config.on_bad_image == "skip" ? BadImagePolicy::skip : BadImagePolicy::error;
@@ -136,6 +139,8 @@ Preprocess preprocess_of(const TrainConfig& config, const models::ImageModel& mo
   out.fit = config.fit == "pad" ? Fit::pad : config.fit == "crop" ? Fit::crop : Fit::stretch;
   out.field_um = config.field_um;
   out.box_margin = config.box_margin;
+  out.stain = stain_method(config.stain);
+  out.stain_target = builtin_stain();
   for (size_t c = 0; c < 3; ++c) {
     out.mean[c] = static_cast<float>(model.input_mean[c]);
     out.std[c] = static_cast<float>(model.input_std[c]);

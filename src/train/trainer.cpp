@@ -61,7 +61,9 @@ void Trainer::make_loaders() {
   if (config_.patience > 0 && val.empty())
     throw ConfigError(Fault{"cfg", config_.splits, "", "train.patience without a validation part",
                             "a split with samples of role val", "pass --patience 0"});
+  stain_target_ = stain_target_of(config_, task_);
   LoaderOptions options = loader_options(config_, *model_);
+  options.preprocess.stain_target = stain_target_;
   const int64_t cache = config_.cache_mb << 20;
   if (!val.empty()) {
     options.cache_bytes = cache / 4;
@@ -74,6 +76,7 @@ void Trainer::make_loaders() {
   }
   const bool on_host = device_.type == DeviceType::cpu;
   options = training_options(config_, *model_, static_cast<int64_t>(train.size()), on_host);
+  options.preprocess.stain_target = stain_target_;
   options.cache_bytes = train_eval_ ? cache / 2 : cache;
   if (!on_host) upload_ = std::make_unique<CudaUpload>(device_);
   train_ = std::make_unique<Loader>(task_.dataset, train, options);

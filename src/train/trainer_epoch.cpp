@@ -188,6 +188,7 @@ Checkpoint Trainer::checkpoint() const {
   };
   out.metadata["cytograd.mean"] = triple(model_->input_mean);
   out.metadata["cytograd.std"] = triple(model_->input_std);
+  if (config_.stain != "none") out.metadata["cytograd.stain_target"] = stain_text(stain_target_);
   return out;
 }
 

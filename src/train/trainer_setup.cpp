@@ -94,7 +94,7 @@ LoaderOptions training_options(const TrainConfig& c, const models::ImageModel& m
   LoaderOptions out = loader_options(c, model);
   out.order = order_of(c.order);
   out.steps = c.steps_per_epoch;
-  out.augmentation = Augmentation::named(c.augment);
+  out.augmentation = augmentation_of(c);
   // Batch statistics of a single image say nothing.
   out.drop_last = !over_domains(c) && samples > c.batch && samples % c.batch == 1;
   if (c.augment_on == "device" && on_host)

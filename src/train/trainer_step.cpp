@@ -159,7 +159,8 @@ Trainer::Forward Trainer::forward(const Batch& batch) {
 void Trainer::pass_features(int64_t round, const FeatureVisitor& visit) {
   if (!features_) {
     LoaderOptions options = loader_options(config_, *model_);
-    options.augmentation = Augmentation::named(round < 0 ? "none" : config_.augment);
+    options.preprocess.stain_target = stain_target_;
+    options.augmentation = round < 0 ? Augmentation::none() : augmentation_of(config_);
     options.cache_bytes = (config_.cache_mb << 20) / 4;
     features_ = std::make_unique<Loader>(task_.dataset, task_.split.train, options);
   }

@@ -79,6 +79,35 @@ TEST_CASE("augmented images on a device are those of the CPU up to rounding") {
       }
 }
 
+TEST_CASE("images moved to another stain on a device are those of the CPU up to rounding") {
+  const std::vector<Image> images = pictures();
+  Preprocess pre;
+  pre.size = 16;
+  pre.stain_target = builtin_stain();
+  for (const StainMethod stain : {StainMethod::reinhard, StainMethod::macenko})
+    for (const Augmentation& a : {Augmentation{}, strong()}) {
+      pre.stain = stain;
+      std::vector<RawPart> parts;
+      int moved = 0;
+      for (size_t i = 0; i < images.size(); ++i) {
+        parts.push_back(raw_part(images[i], {}, pre, a, Rng(7, "augment", 1, i)));
+        moved += parts.back().change.normal != kernels::ImageChange::as_is;
+      }
+      CHECK(moved >= 3);
+      RawImages raw = join_parts(parts, pre);
+      const Tensor host = Tensor::empty({raw.count, 16, 16, 3});
+      prepare(raw, host);
+      raw.pixels = raw.pixels.to(Device::cuda());
+      raw.changes = raw.changes.to(Device::cuda());
+      const Tensor device = Tensor::full(host.shape(), 7, Dtype::float32, Device::cuda());
+      prepare(raw, device);
+      const auto x = device.to_vector<float>(), y = host.to_vector<float>();
+      int64_t wrong = 0;
+      for (size_t i = 0; i < x.size(); ++i) wrong += !(std::abs(x[i] - y[i]) <= 4e-4f);
+      CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("preparing a batch checks where it goes") {
   Preprocess pre;
   pre.size = 4;

@@ -58,16 +58,31 @@ struct Note {
   std::vector<std::string> examples;  ///< the first five
 };
 
+/// What became of a class as a data set names it.
+struct LabelRow {
+  int64_t domain = 0;
+  std::string source;  ///< preset that read it
+  std::string raw;     ///< as the data set says it
+  std::string name;    ///< in Dataset::classes; "": left out
+  int64_t count = 0;   ///< samples
+};
+
 /// Samples of one or several domains over one list of classes.
 struct Dataset {
   std::vector<std::string> classes;
   std::vector<std::string> domains;
   std::vector<MaskRule> mask_rules;  ///< one per domain
+  std::vector<std::string> stains;   ///< one per domain, or fewer: the others are unknown
+  std::vector<LabelRow> labels;      ///< every domain's own classes, in the order of domains
   std::vector<Sample> samples;
   std::vector<Fault> faults;  ///< what is wrong; training refuses, `cyto data` lists
   std::vector<Note> notes;
 
   int64_t size() const { return static_cast<int64_t>(samples.size()); }
+  /// How a domain was stained; "" if nobody said.
+  std::string stain_of(size_t domain) const {
+    return domain < stains.size() ? stains[domain] : std::string();
+  }
   /// Index of a class name. @throws ConfigError naming the nearest class
   int64_t class_index(const std::string& name) const;
   /// Adds `count` to the note with this id and text.
@@ -78,7 +93,8 @@ struct Dataset {
 };
 
 struct DatasetOptions {
-  std::string path;  ///< a folder, or a CSV manifest
+  /// A folder, a CSV manifest, or a TOML file that lists domains (data/domains.h).
+  std::string path;
   /// auto | folder | manifest | wbc-seg | bccd | pbc | matek19 | acevedo20 | mll23.
   /// auto: a file is a manifest, a folder is recognised by its layout, else `folder`
   std::string preset = "auto";
@@ -86,6 +102,11 @@ struct DatasetOptions {
   std::string multi_label = "drop";  ///< two labels for one cell: drop | first | error
   std::string objects = "wbc";       ///< bccd: wbc | all (also RBC and platelets)
   std::string domain;                ///< name of the domain; empty: the preset's or the folder's
+  std::string stain;                 ///< how it was stained; empty: what the data set says
+  /// Pixel size of all its images, in the place of what the data set says; 0: what it says.
+  double microns_per_pixel = 0;
+  /// full | main (acevedo20 and pbc: without the images of the smaller cluster of colours).
+  std::string ace_subset = "full";
   /// "" (names as they are) | 5 | 11 | 13 | path of a CSV `dataset,raw,harmonised`
   /// (empty = drop). A class that the map does not know is an error; dropped ones are noted.
   std::string harmonise;
@@ -99,7 +120,8 @@ struct DatasetOptions {
 /// @throws ConfigError for an unknown preset or option, FileError if the path does not exist,
 /// DataError when nothing usable is there
 Dataset load_dataset(const DatasetOptions& options);
-/// Reads several and joins them with `combine`. Options other than the path may be shared.
+/// Reads several and joins them with `combine`. Options other than the path may be shared. A path
+/// that ends in .toml stands for the domains it lists.
 Dataset load_datasets(const std::vector<DatasetOptions>& options);
 /// One multi-domain data set. Classes are joined by name, in order of first appearance after the
 /// five common ones; domains of equal name are numbered. Sample ids get the domain as prefix.

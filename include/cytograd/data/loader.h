@@ -87,6 +87,10 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
+/// The decoded image of a sample, without the transparent borders that its data set may leave.
+/// @throws DataError, FileError
+Image read_sample(const Sample& sample, int64_t max_pixels = default_max_pixels);
+
 /// Samples of an epoch and of a full batch.
 struct EpochSize {
   int64_t samples = 0, batch = 0;

@@ -8,6 +8,7 @@
 #include "cytograd/core/random.h"
 #include "cytograd/core/tensor.h"
 #include "cytograd/data/dataset.h"
+#include "cytograd/data/stain.h"
 #include "cytograd/io/image.h"
 
 /// @file
@@ -30,6 +31,9 @@ struct Preprocess {
   double box_margin = 0.1;
   std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< of pixels in 0..1, RGB
   std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
+  /// Every image, as this shows it, is moved to the stain of the target.
+  StainMethod stain = StainMethod::none;
+  StainStats stain_target = {};
 };
 
 /// Random changes for training. Zero everywhere: none.
@@ -52,7 +56,10 @@ struct Augmentation {
   static Augmentation light();
   /// light with free rotation, stronger crops, colour and stain jitter, blur.
   static Augmentation full();
-  /// @throws ConfigError for a name other than none, light, full
+  /// Of training over domains: crops of 70..100 %, strong jitter of all colours, grey one time in
+  /// ten, horizontal flips (DomainBed, Gulrajani and Lopez-Paz 2021).
+  static Augmentation domains();
+  /// @throws ConfigError for a name other than none, light, full, domains
   static Augmentation named(const std::string& name);
   bool operator==(const Augmentation&) const = default;
 };

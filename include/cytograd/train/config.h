@@ -21,6 +21,7 @@ struct TrainConfig {
   std::string multi_label = "drop";
   std::string objects = "wbc";
   std::string harmonise;
+  std::string ace_subset = "full";
   bool strict = false;
   std::string mask_threshold, mask_map;  ///< how masks are read; empty: the preset's rule
   std::string on_bad_image = "error";
@@ -49,7 +50,10 @@ struct TrainConfig {
   std::string fit = "pad";
   double field_um = 0, box_margin = 0.1;
   std::string augment = "light";
-  std::string augment_on = "auto";  ///< host or device; auto: where it trains
+  std::string augment_on = "auto";                   ///< host or device; auto: where it trains
+  double stain_augment = -1, hue = -1, gray_p = -1;  ///< below 0: what `augment` says
+  std::string stain = "none";  ///< what images are moved to a common stain by (data/stain.h)
+  std::string stain_target;    ///< empty: built-in; "domain:NAME", or an image file
 
   // [method]
   std::string method = "ce";

@@ -44,8 +44,14 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
 std::vector<std::vector<int64_t>> class_counts(const Dataset& dataset,
                                                const std::vector<int64_t>& indices);
 
-/// How images become input for this model.
+/// How images become input for this model; the target of --stain is the built-in one.
 Preprocess preprocess_of(const TrainConfig& config, const models::ImageModel& model);
+/// The changes of training images that the configuration names.
+Augmentation augmentation_of(const TrainConfig& config);
+/// The stain that input.stain_target names: built-in, that of an image, or the typical one of the
+/// training images of a domain (at most 256 of them).
+/// @throws ConfigError if the domain has no training image, DataError stain.none
+StainStats stain_target_of(const TrainConfig& config, const Task& task);
 std::unique_ptr<models::ImageModel> model_of(const TrainConfig& config, int64_t classes,
                                              bool initialize);
 

@@ -158,6 +158,7 @@ class Trainer {
   bool eager_only_ = false, ahead_wanted_ = false, uploading_ = false;
   std::unique_ptr<CudaUpload> upload_;
   std::optional<Batch> ahead_;  ///< the next batch; its copy to the device has begun
+  StainStats stain_target_;     ///< what images are moved to with input.stain
   optim::Schedule schedule_;
   Progress progress_;
 
