@@ -176,6 +176,11 @@ TEST_CASE("harmonise: rows for a domain come before those of its layout, and the
   const Dataset d = load(folder / "one", "folder", folder / "map.csv");
   CHECK(d.classes == std::vector<std::string>{"layout", "domain"});
   CHECK(count_class(d, "domain") == 2);
+  // A class of the map that no domain has is none of the data set's.
+  put_text(folder, "map.csv", "dataset,raw,harmonised\n*,a,x\n*,b,y\n*,c,z\n");
+  const Dataset less = load(folder / "one", "folder", folder / "map.csv");
+  CHECK(less.classes == std::vector<std::string>{"x", "y"});
+  CHECK(note_count(less.notes, "class.empty") == 1);
   // Blanks around labels, as in the published table, do not matter.
   put_text(folder, "map.csv", "dataset,raw,harmonised\n*, a ,x \n*,b,\n");
   const Dataset trimmed = load(folder / "one", "folder", folder / "map.csv");

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cytograd/core/parallel.h"
 #include "cytograd/data/transform.h"
+#include "data/raw_parts.h"
 #include "data/support.h"
 
 using namespace cytograd;
@@ -221,6 +221,28 @@ TEST_CASE("stain: normalised input is the normalised image, whatever else happen
     Augmentation flips;
     flips.flip_horizontal = 1;
     CHECK(preview(image, {}, stained, flips, Rng(3)) == flip_horizontal(seen));
+  }
+}
+
+TEST_CASE("stain: batches that are finished later hold the same bits") {
+  const std::vector<Image> images = {cell(), cell(0.7), Image(9, 9, 3, 77), Image(20, 30, 1, 8)};
+  Preprocess pre;
+  pre.size = 20;
+  pre.stain_target = other_stain();
+  for (const StainMethod method : both) {
+    pre.stain = method;
+    const Tensor direct = Tensor::empty({4, 20, 20, 3}), later = Tensor::empty({4, 20, 20, 3});
+    std::vector<RawPart> parts;
+    for (size_t i = 0; i < images.size(); ++i) {
+      const Rng rng(1, "augment", 0, i);
+      const Augmentation a = Augmentation::full();
+      prepare(images[i], {}, pre, a, rng, direct.data<float>() + i * 20 * 20 * 3);
+      parts.push_back(raw_part(images[i], {}, pre, a, rng));
+    }
+    CHECK(parts[0].change.normal != kernels::ImageChange::as_is);
+    CHECK(parts[2].change.normal == kernels::ImageChange::as_is);
+    prepare(join_parts(parts, pre), later);
+    CHECK(later.to_vector<float>() == direct.to_vector<float>());
   }
 }
 
