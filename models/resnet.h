@@ -25,16 +25,19 @@ inline nn::Conv2d& conv(nn::Conv2d& layer) {
   return layer;
 }
 
-/// The shortcut of a block that changes the size: 1x1 convolution and batch norm.
+/// The shortcut of a block that changes the size: 1x1 convolution and normalisation.
+template <class Norm>
 class Shortcut : public nn::Sequential {
  public:
   Shortcut(int64_t in, int64_t out, int64_t stride) {
     conv(push<nn::Conv2d>(in, out, 1, Conv2dOptions{.stride = stride}, false));
-    push<nn::BatchNorm2d>(out);
+    push<Norm>(out);
   }
 };
 
-/// Base of both blocks: relu(norm(conv(body(x))) + shortcut(x)).
+/// Base of both blocks: relu(norm(conv(body(x))) + shortcut(x)). Norm is nn::BatchNorm2d or
+/// nn::FrozenBatchNorm2d.
+template <class Norm>
 class ResidualBlock : public nn::Layer {
  public:
   Tensor forward(const Tensor& x) const final {
@@ -46,9 +49,9 @@ class ResidualBlock : public nn::Layer {
   /// What comes before the last convolution.
   virtual Tensor body(const Tensor& x) const = 0;
   virtual const nn::Conv2d& last_conv() const = 0;
-  virtual const nn::BatchNorm2d& last_norm() const = 0;
+  virtual const Norm& last_norm() const = 0;
   void add_downsample(int64_t in, int64_t out, int64_t stride) {
-    if (stride != 1 || in != out) downsample_ = &add<Shortcut>("downsample", in, out, stride);
+    if (stride != 1 || in != out) downsample_ = &add<Shortcut<Norm>>("downsample", in, out, stride);
   }
   nn::Conv2d& add_conv(const std::string& name, int64_t in, int64_t out, int64_t kernel,
                        int64_t stride = 1) {
@@ -57,43 +60,45 @@ class ResidualBlock : public nn::Layer {
   }
 
  private:
-  Shortcut* downsample_ = nullptr;
+  Shortcut<Norm>* downsample_ = nullptr;
 };
 
 /// Two 3x3 convolutions (ResNet-18, 34).
-class BasicBlock : public ResidualBlock {
+template <class Norm>
+class BasicBlock : public ResidualBlock<Norm> {
  public:
   static constexpr int64_t expansion = 1;
   BasicBlock(int64_t in, int64_t width, int64_t stride)
-      : conv1_(add_conv("conv1", in, width, 3, stride)),
-        bn1_(add<nn::BatchNorm2d>("bn1", width)),
-        conv2_(add_conv("conv2", width, width, 3)),
-        bn2_(add<nn::BatchNorm2d>("bn2", width)) {
-    add_downsample(in, width, stride);
+      : conv1_(this->add_conv("conv1", in, width, 3, stride)),
+        bn1_(this->template add<Norm>("bn1", width)),
+        conv2_(this->add_conv("conv2", width, width, 3)),
+        bn2_(this->template add<Norm>("bn2", width)) {
+    this->add_downsample(in, width, stride);
   }
 
  private:
   Tensor body(const Tensor& x) const override { return bn1_.forward_relu_after(conv1_, x); }
   const nn::Conv2d& last_conv() const override { return conv2_; }
-  const nn::BatchNorm2d& last_norm() const override { return bn2_; }
+  const Norm& last_norm() const override { return bn2_; }
   nn::Conv2d& conv1_;
-  nn::BatchNorm2d& bn1_;
+  Norm& bn1_;
   nn::Conv2d& conv2_;
-  nn::BatchNorm2d& bn2_;
+  Norm& bn2_;
 };
 
 /// 1x1 to `width`, 3x3, 1x1 to 4 width (ResNet-50, 101).
-class Bottleneck : public ResidualBlock {
+template <class Norm>
+class Bottleneck : public ResidualBlock<Norm> {
  public:
   static constexpr int64_t expansion = 4;
   Bottleneck(int64_t in, int64_t width, int64_t stride)
-      : conv1_(add_conv("conv1", in, width, 1)),
-        bn1_(add<nn::BatchNorm2d>("bn1", width)),
-        conv2_(add_conv("conv2", width, width, 3, stride)),
-        bn2_(add<nn::BatchNorm2d>("bn2", width)),
-        conv3_(add_conv("conv3", width, expansion * width, 1)),
-        bn3_(add<nn::BatchNorm2d>("bn3", expansion * width)) {
-    add_downsample(in, expansion * width, stride);
+      : conv1_(this->add_conv("conv1", in, width, 1)),
+        bn1_(this->template add<Norm>("bn1", width)),
+        conv2_(this->add_conv("conv2", width, width, 3, stride)),
+        bn2_(this->template add<Norm>("bn2", width)),
+        conv3_(this->add_conv("conv3", width, expansion * width, 1)),
+        bn3_(this->template add<Norm>("bn3", expansion * width)) {
+    this->add_downsample(in, expansion * width, stride);
   }
 
  private:
@@ -101,13 +106,13 @@ class Bottleneck : public ResidualBlock {
     return bn2_.forward_relu_after(conv2_, bn1_.forward_relu_after(conv1_, x));
   }
   const nn::Conv2d& last_conv() const override { return conv3_; }
-  const nn::BatchNorm2d& last_norm() const override { return bn3_; }
+  const Norm& last_norm() const override { return bn3_; }
   nn::Conv2d& conv1_;
-  nn::BatchNorm2d& bn1_;
+  Norm& bn1_;
   nn::Conv2d& conv2_;
-  nn::BatchNorm2d& bn2_;
+  Norm& bn2_;
   nn::Conv2d& conv3_;
-  nn::BatchNorm2d& bn3_;
+  Norm& bn3_;
 };
 
 }  // namespace detail
@@ -122,6 +127,26 @@ inline constexpr ResNetSize resnet34{false, {3, 4, 6, 3}};
 inline constexpr ResNetSize resnet50{true, {3, 4, 6, 3}};
 inline constexpr ResNetSize resnet101{true, {3, 4, 23, 3}};
 
+namespace detail {
+
+/// Fills stage s = 0..3 with its blocks. @return the channels it gives
+template <class Norm>
+int64_t fill_stage(nn::Sequential& stage, const ResNetSize& size, size_t s, int64_t channels) {
+  const int64_t width = int64_t{64} << s;
+  for (int64_t b = 0; b < size.blocks[s]; ++b) {
+    const int64_t stride = s > 0 && b == 0 ? 2 : 1;
+    if (size.bottleneck)
+      stage.push<Bottleneck<Norm>>(channels, width, stride);
+    else
+      stage.push<BasicBlock<Norm>>(channels, width, stride);
+    channels =
+        width * (size.bottleneck ? Bottleneck<Norm>::expansion : BasicBlock<Norm>::expansion);
+  }
+  return channels;
+}
+
+}  // namespace detail
+
 /// Stem 7x7/2, max pool 3x3/2, four stages of 64, 128, 256, 512 channels (times the block's
 /// expansion), global average pool, classifier `fc`. Images need at least 32 x 32 pixels to leave
 /// more than one pixel before the last stage; any size >= 1 runs.
@@ -133,23 +158,11 @@ class ResNet : public ImageModel {
                                             Conv2dOptions{.stride = 2, .padding = 3}, false))),
         bn1_(add<nn::BatchNorm2d>("bn1", 64)),
         maxpool_({.kernel = 3, .stride = 2, .padding = 1}) {
-    const int64_t expansion =
-        size.bottleneck ? detail::Bottleneck::expansion : detail::BasicBlock::expansion;
-    int64_t channels = 64;
+    features_ = 64;
     for (size_t s = 0; s < size.blocks.size(); ++s) {
-      const int64_t width = int64_t{64} << s;
-      auto& stage = add<nn::Sequential>("layer" + std::to_string(s + 1));
-      for (int64_t b = 0; b < size.blocks[s]; ++b) {
-        const int64_t stride = s > 0 && b == 0 ? 2 : 1;
-        if (size.bottleneck)
-          stage.push<detail::Bottleneck>(channels, width, stride);
-        else
-          stage.push<detail::BasicBlock>(channels, width, stride);
-        channels = expansion * width;
-      }
-      stages_[s] = &stage;
+      stages_[s] = &add<nn::Sequential>("layer" + std::to_string(s + 1));
+      features_ = detail::fill_stage<nn::BatchNorm2d>(*stages_[s], size, s, features_);
     }
-    features_ = channels;
     add_head(options, "fc");
     if (options.initialize) initialize(options.seed);
   }
