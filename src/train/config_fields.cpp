@@ -292,8 +292,12 @@ void add_train_fields(std::vector<ConfigField>& f) {
                      &C::steps_per_epoch, 0, 1e9));
   f.push_back(choice("train.order", "--order", "How images are drawn", &C::order,
                      {"shuffle", "replacement", "balanced", "domains", "domains_balanced"}));
+  f.push_back(choice("train.best_by", "--best-by",
+                     "Score of the validation part whose best epoch is kept; domain_accuracy: the "
+                     "mean over domains",
+                     &C::best_by, {"macro_f1", "domain_accuracy"}));
   f.push_back(number("train.patience", "--patience",
-                     "Stop after so many epochs without a better validation macro-F1; 0: never",
+                     "Stop after so many epochs without a better validation score; 0: never",
                      &C::patience, 0, 1e6));
   f.push_back(
       number("train.seed", "--seed", "Number that fixes every random choice", &C::seed, 0, 9e15));

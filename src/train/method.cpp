@@ -52,6 +52,7 @@ void domain_defaults(const TrainConfig& c, const GiveDefault& give) {
   give("train.batch", "24");
   if (c.order != "shuffle") give("train.steps_per_epoch", "100");
   give("train.epochs", "50");
+  give("train.best_by", "domain_accuracy");
   // A network that has learned elsewhere moves slowly, with the statistics that it came with.
   if (c.weights.empty()) return;
   give("optimizer.lr", "5e-05");

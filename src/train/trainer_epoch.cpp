@@ -1,5 +1,7 @@
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "cytograd/core/error.h"
 #include "cytograd/core/random.h"
@@ -20,6 +22,19 @@ double mean_log_loss(const Predictions& p) {
   for (size_t i = 0; i < p.indices.size(); ++i)
     sum -= std::log(std::max(p.probability(i, p.labels[i]), 1e-300));
   return sum / static_cast<double>(p.indices.size());
+}
+
+// Mean over domains of the share of cells that are right.
+double domain_accuracy(const Predictions& p, const Dataset& dataset) {
+  std::map<int64_t, std::pair<double, double>> hits;  // and cells, by domain
+  for (size_t i = 0; i < p.indices.size(); ++i) {
+    auto& [right, all] = hits[dataset.samples[static_cast<size_t>(p.indices[i])].domain];
+    right += p.predicted[i] == p.labels[i];
+    all += 1;
+  }
+  double sum = 0;
+  for (const auto& [domain, counts] : hits) sum += counts.first / counts.second;
+  return hits.empty() ? absent : sum / static_cast<double>(hits.size());
 }
 
 // Averaged weights take the model's place for a scope, also when validation throws.
@@ -79,7 +94,7 @@ Trainer::Passes Trainer::passes() {
 }
 
 void Trainer::score(const Passes& passes, EpochInfo& info) {
-  double loss = absent, accuracy = absent, f1 = absent;
+  double loss = absent, accuracy = absent, f1 = absent, by_domain = absent;
   if (val_) {
     const Predictions& p = passes.val;
     Confusion confusion(p.classes);
@@ -88,15 +103,19 @@ void Trainer::score(const Passes& passes, EpochInfo& info) {
     if (passes.by_head) loss = mean_log_loss(p);
     accuracy = scores.accuracy.value_or(absent);
     f1 = config_.macro_over == "all" ? f1_macro_over_all(scores) : scores.f1_macro.value_or(absent);
-    info.best = std::isfinite(f1) && (!progress_.best || f1 > *progress_.best);
+    by_domain = domain_accuracy(p, task_.dataset);
+    const double score = config_.best_by == "macro_f1" ? f1 : by_domain;
+    info.best = std::isfinite(score) && (!progress_.best || score > *progress_.best);
     if (info.best) {
-      progress_.best = f1;
+      progress_.best = score;
       progress_.best_epoch = info.epoch;
     }
   }
   info.values.emplace_back("val_loss", loss);
   info.values.emplace_back("val_accuracy", accuracy);
   info.values.emplace_back("val_f1_macro", f1);
+  if (method_traits(config_.method).domains)
+    info.values.emplace_back("val_accuracy_domains", by_domain);
 }
 
 void Trainer::finish_epoch(const TrainHooks& hooks) {

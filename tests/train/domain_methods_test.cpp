@@ -385,3 +385,30 @@ TEST_CASE(
     CHECK(same == (task.dataset.samples[at].domain != 1));
   }
 }
+
+TEST_CASE("the best epoch by the mean over domains of the accuracy") {
+  const Labs labs({{12, 12}, {6, 6}});
+  TrainConfig config = labs.with("erm");
+  config.val_fraction = 0.4;
+  config.best_by = "domain_accuracy";
+  config.epochs = 6;
+  config.lr = 0.01;
+  std::vector<bool> best;
+  TrainHooks hooks;
+  hooks.epoch = [&](const EpochInfo& e) { best.push_back(e.best); };
+  labs.train("run", config, hooks);
+  double highest = -1;
+  const std::vector<double> scores = labs.column("run", "val_accuracy_domains");
+  REQUIRE(scores.size() == 6);
+  for (size_t e = 0; e < 6; ++e) {
+    CHECK(best[e] == (scores[e] > highest));
+    highest = std::max(highest, scores[e]);
+  }
+}
+
+TEST_CASE("nan: a loss that runs away") {
+  const Labs labs;
+  TrainConfig config = labs.with("coral");
+  config.coral_gamma = 1e9;
+  CHECK_THROWS_WITH_AS(labs.train("run", config), doctest::Contains("loss ce "), DivergedError);
+}

@@ -119,7 +119,8 @@ struct TrainConfig {
   int64_t epochs = 30, batch = 32;
   int64_t steps_per_epoch = 0;  ///< of orders with replacement; 0: as the samples fill
   std::string order = "shuffle";
-  int64_t patience = 0;  ///< epochs without a better validation macro-F1 before stopping; 0: never
+  std::string best_by = "macro_f1";  ///< of the validation part
+  int64_t patience = 0;  ///< epochs without a better score of it before stopping; 0: never
   int64_t seed = 0;
   std::string device = "cpu";
   std::string precision = "float32";  ///< on a device: tf32 (products), bfloat16 (core/autocast.h)

@@ -102,6 +102,7 @@ class Trainer {
   Step eager_step(const Batch& batch);
   Step replayed_step(const Batch& batch);
   Forward forward(const Batch& batch);
+  bool usable(double loss) const;
   Tensor embed(const Batch& batch) const;
   void pass_features(int64_t round, const FeatureVisitor& visit);
   void make_loaders();
