@@ -1,87 +1,21 @@
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <optional>
 
+#include "cli/crossval_plan.h"
 #include "cli/processes.h"
-#include "cli/train_options.h"
 #include "cli/training.h"
 #include "cytograd/core/parallel.h"
-#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
-#include "cytograd/io/text.h"
-#include "cytograd/report/grid_table.h"
+#include "cytograd/report/domain_report.h"
 #include "cytograd/train/aggregate.h"
-#include "cytograd/train/grid_file.h"
-#include "cytograd/train/method.h"
+#include "cytograd/train/domain_summary.h"
 #include "cytograd/train/stop.h"
 
 namespace cytograd::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct CrossvalOptions : TrainOptions {
-  bool lean = false;  // of finished runs only the best checkpoint stays
-};
-
-struct Job {
-  std::string cell, folder;
-  TrainConfig config;
-};
-
-struct Plan {
-  GridPlan cells;
-  std::vector<Job> jobs;  // all folds of a cell, then the next cell
-};
-
-// How many folds a file of splits holds.
-int64_t folds_of(const std::string& splits) {
-  const CsvTable table = read_csv(splits);
-  const size_t column = table.column("fold");
-  int64_t out = 0;
-  for (size_t row = 0; row < table.rows(); ++row) {
-    const auto fold = parse_int(table.at(row, column));
-    if (!fold || *fold < 0 || *fold > 1000)
-      table.fail(row, "fold " + std::string(table.at(row, column)), "0, 1, 2, ...");
-    out = std::max(out, *fold + 1);
-  }
-  return out;
-}
-
-Plan make_plan(const TrainOptions& options) {
-  ResolvedConfig base;
-  if (!options.config.empty()) apply_config_file(base, options.config, "cells");
-  apply_config_variables(base);
-  apply_given_options(base, options);
-  const std::string splits = base.config.splits;
-  if (splits.empty() && !base.sources.contains("split.folds"))
-    set_config(base, config_field("split.folds"), "5", "crossval");
-  const std::vector<GridCell> cells =
-      options.config.empty() ? std::vector<GridCell>{{"run", {}}} : read_grid_cells(options.config);
-  Plan out;
-  const int64_t folds = out.cells.folds = splits.empty() ? base.config.folds : folds_of(splits);
-  if (folds < 2)
-    throw ConfigError(Fault{"cfg", "", "", "split.folds is " + std::to_string(folds),
-                            "two folds or more", "`cyto train` runs one"});
-  // The protocol of guided embeddings, so that networks with a head are compared on equal terms.
-  if (!base.sources.contains("method.posthoc"))
-    set_config(base, config_field("method.posthoc"), "true", "crossval");
-  for (const GridCell& cell : cells) {
-    for (int64_t fold = 0; fold < folds; ++fold) {
-      ResolvedConfig resolved = base;
-      set_config(resolved, config_field("split.fold"), std::to_string(fold), "crossval");
-      Job job;
-      job.cell = cell.name;
-      job.config = cell_config(resolved, cell, options.config).config;
-      job.folder = options.output + "/" + cell.name + "/fold-" + std::to_string(fold);
-      out.jobs.push_back(std::move(job));
-    }
-    const TrainConfig& c = out.jobs.back().config;
-    out.cells.cells.push_back({cell.name, c.method, grows(c), c.embedding});
-  }
-  return out;
-}
 
 bool is_done(const Job& job) {
   std::error_code error;
@@ -140,17 +74,30 @@ bool run_job(const Job& job, SharedData& data) {
   return true;
 }
 
-void write_tables(const std::string& output, const std::vector<CellSummary>& cells) {
-  write_file_atomically(output + "/table.csv", summary_csv(cells));
-  write_file_atomically(output + "/table.json", summary_json(cells));
-  write_file_atomically(output + "/table.txt", summary_table(cells));
-}
-
-std::vector<CellSummary> collect(const Plan& plan) {
+// Rank 0 writes the tables of what is finished.
+void sum_up_folds(const CrossvalOptions& options, const Plan& plan) {
   std::vector<RunResult> results;
   for (const Job& job : plan.jobs)
     if (is_done(job)) results.push_back(read_run_result(job.folder + "/results.json", job.cell));
-  return summarise_cells(results, plan.cells.folds);
+  const std::vector<CellSummary> cells = summarise_cells(results, plan.grid.folds);
+  write_file_atomically(options.output + "/table.csv", summary_csv(cells));
+  write_file_atomically(options.output + "/table.json", summary_json(cells));
+  write_file_atomically(options.output + "/table.txt", summary_table(cells));
+  console().out(options.json ? summary_json(cells) : summary_table(cells));
+}
+
+void sum_up_domains(const CrossvalOptions& options, const Plan& plan) {
+  std::vector<DomainRun> runs;
+  for (const Job& job : plan.jobs)
+    if (is_done(job)) runs.push_back(read_domain_run(job.folder + "/domains.json", job.cell));
+  const std::vector<MethodSummary> methods =
+      summarise_domains(runs, plan.grid.runs_per_cell(), plan.grid.choices);
+  const std::string json = domain_summary_json(methods, plan.grid.protocol),
+                    text = domain_text(methods);
+  write_file_atomically(options.output + "/table.csv", domain_summary_csv(methods));
+  write_file_atomically(options.output + "/table.json", json);
+  write_file_atomically(options.output + "/table.txt", text);
+  console().out(options.json ? json : text);
 }
 
 void list_jobs(const Plan& plan) {
@@ -196,7 +143,7 @@ void run(CrossvalOptions& options) {
   const Plan plan = make_plan(options);
   if (options.dry_run) return processes.rank() == 0 ? list_jobs(plan) : void();
   fs::create_directories(options.output);
-  write_plan(options.output + "/plan.json", plan.cells);
+  write_plan(options.output + "/plan.json", plan.grid);
   catch_stop_signals();
   std::exception_ptr failure;
   try {
@@ -207,9 +154,7 @@ void run(CrossvalOptions& options) {
   }
   processes.barrier();
   if (processes.rank() == 0 && stop_signal() == 0) {
-    const std::vector<CellSummary> cells = collect(plan);
-    write_tables(options.output, cells);
-    console().out(options.json ? summary_json(cells) : summary_table(cells));
+    plan.grid.protocol.empty() ? sum_up_folds(options, plan) : sum_up_domains(options, plan);
     say_next({options.output + "/table.csv", options.output + "/table.json"},
              "cyto report --run " + shell_word(options.output));
   }
@@ -222,11 +167,25 @@ void add_crossval_command(CLI::App& app) {
       app, "crossval", "Train and test on every fold, for one setting or a grid of them",
       "cyto crossval --data photos/ --folds 5 -o cv/                    five runs and their mean\n"
       "cyto crossval --config grid.toml -o cv/                          every cell of [[cells]]\n"
+      "cyto crossval --data a/ b/ c/ --protocol leave-one-domain-out -o cv/   each domain unseen "
+      "once\n"
       "cyto crossval --config grid.toml -o cv/ --dry-run                which runs, which are "
       "done\n"
       "mpirun -n 4 cyto crossval --config grid.toml -o cv/              four at a time\n");
   command->add_flag("--lean", options->lean, "Keep only the best checkpoint of finished runs");
+  command
+      ->add_option(
+          "--protocol", options->protocol,
+          "Over domains (docs/domains.md): five-fold within them, leave-one-domain-out, or "
+          "fixed-unseen with --unseen")
+      ->check(CLI::IsMember(protocol_names));
+  command
+      ->add_option("--seeds", options->seeds,
+                   "Runs of a protocol per fold, with seeds from --seed on; default 1, "
+                   "leave-one-domain-out 3")
+      ->check(CLI::Range(1, 1000));
   add_train_options(*command, *options);
+  command->get_option("--method")->description("What is learned; several with commas are compared");
   add_common_options(*command, *options, with_output | with_config | with_dry_run);
   run_command(*command, options, run);
 }

@@ -104,7 +104,7 @@ void add_embed_command(CLI::App& app) {
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
   add_data_choice(*command, options->data);
-  command->get_option("--split")->description("test, val, train or all; auto: all");
+  command->get_option("--split")->description("test, val, train, unseen or all; auto: all");
   add_common_options(*command, *options, with_output | with_force | with_device);
   run_command(*command, options, run);
 }

@@ -320,7 +320,10 @@ std::vector<std::string> write_embedding_pages(const std::string& run, const Tra
     add_cells(cells, evaluate(trained, task.dataset, all, role, true), task.dataset);
   } else {
     const std::pair<const char*, const std::vector<int64_t>*> parts[] = {
-        {"train", &task.split.train}, {"val", &task.split.val}, {"test", &task.split.test}};
+        {"train", &task.split.train},
+        {"val", &task.split.val},
+        {"test", &task.split.test},
+        {"unseen", &task.split.unseen}};
     for (const auto& entry : parts)
       if (!entry.second->empty())
         add_cells(cells, evaluate(trained, task.dataset, *entry.second, entry.first, true),

@@ -77,5 +77,7 @@ std::vector<std::string> write_embedding_pages(const std::string& run, const Tra
 /// The report of what `cyto crossval` wrote: tables, figures and pages. @return what was written,
 /// the page first
 std::vector<std::string> write_grid_report(const std::string& folder, Device device);
+/// The same of a protocol over domains.
+std::vector<std::string> write_domain_report(const std::string& folder, Device device);
 
 }  // namespace cytograd::cli

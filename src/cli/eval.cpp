@@ -1,7 +1,9 @@
 #include <filesystem>
 
+#include "cli/domain_run.h"
 #include "cli/embedding.h"
 #include "cytograd/io/file.h"
+#include "cytograd/report/grid_table.h"
 
 namespace cytograd::cli {
 namespace {
@@ -24,8 +26,15 @@ void run_eval(Options& o) {
   const TrainedModel trained = load_trained(o.run, o.checkpoint, device_of(o));
   const ChosenData data = choose_data(o.run, trained, o.data);
   const Evaluation evaluation = evaluate(trained, data.task.dataset, data.indices, data.role);
-  const std::string json = evaluation_json(evaluation, trained.classes) + "\n";
-  console().out(o.json ? json : evaluation_text(evaluation, trained.classes));
+  const std::vector<bool> all(trained.classes.size(), true);
+  const PartScores domains = part_scores(evaluation, data.task.dataset, all);
+  std::string json = evaluation_json(evaluation, trained.classes);
+  if (domains.domains.size() > 1)
+    json.insert(json.size() - 1, ",\"by_domain\":" + part_json(domains, trained.classes));
+  json += "\n";
+  console().out(o.json ? json
+                       : evaluation_text(evaluation, trained.classes) +
+                             domains_text(domains, trained.classes));
   if (!o.output.empty()) write_file_atomically(o.output, json);
   say_next(o.output.empty() ? std::vector<std::string>{} : std::vector<std::string>{o.output},
            data.same ? "cyto report --run " + shell_word(o.run)
@@ -35,7 +44,9 @@ void run_eval(Options& o) {
 // What cyto crossval wrote.
 void run_grid_report(Options& o) {
   while (o.run.size() > 1 && o.run.back() == '/') o.run.pop_back();
-  const std::vector<std::string> written = write_grid_report(o.run, device_of(o));
+  const bool protocol = !read_plan(o.run + "/plan.json").protocol.empty();
+  const std::vector<std::string> written =
+      protocol ? write_domain_report(o.run, device_of(o)) : write_grid_report(o.run, device_of(o));
   if (o.json) console().out("{\"report\":" + json_text(written.front()) + "}\n");
   say_next(written, "open " + written.front() + " in a browser");
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 
+#include "cli/domain_run.h"
 #include "cli/embedding.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
@@ -89,6 +91,20 @@ void write_tables(const std::string& folder, const TrainedModel& trained, const 
   classes.commit();
 }
 
+// Domains of the part that is scored and, of the run's own data, of what it never saw.
+ReportTable domain_rows(const std::string& run, const TrainedModel& trained, const Task& task,
+                        const Evaluation& e) {
+  const std::vector<bool> all(trained.classes.size(), true);
+  std::vector<PartScores> parts = {part_scores(e, task.dataset, all)};
+  std::error_code error;
+  if (!task.split.unseen.empty() && e.role != "unseen" &&
+      std::filesystem::exists(run + "/domains.json", error))
+    if (const DomainRun stored = read_domain_run(run + "/domains.json", ""); stored.outside)
+      parts.push_back(*stored.outside);
+  if (parts.size() < 2 && parts[0].domains.size() < 2) return {};
+  return domains_table(parts, trained.classes);
+}
+
 }  // namespace
 
 std::string write_run_report(const std::string& run, const TrainedModel& trained, const Task& task,
@@ -116,6 +132,7 @@ std::string write_run_report(const std::string& run, const TrainedModel& trained
   if (cells.size() > 0) report.reliability = reliability_panels(trained, cells);
   report.role = e.role + " part";
   report.data = data_table(task);
+  report.domains = domain_rows(run, trained, task, e);
   report.environment = read_file(run + "/environment.json");
   report.config = read_file(run + "/config.toml");
   write_tables(run + "/report", trained, task.dataset, e);

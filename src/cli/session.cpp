@@ -77,10 +77,11 @@ void add_data_choice(CLI::App& command, DataChoice& choice) {
   command.add_option("--preset", choice.preset, "Layout of the data set; default: as in the run");
   command.add_option("--labels", choice.labels, "Classes of the pbc layout: coarse fine");
   command
-      .add_option("--split", choice.split,
-                  "test, val, train or all; auto: the held-back part of the run's own data, all of "
-                  "other data")
-      ->check(CLI::IsMember({"auto", "test", "val", "train", "all"}))
+      .add_option(
+          "--split", choice.split,
+          "test, val, train, unseen or all; auto: the held-back part of the run's own data, "
+          "all of other data")
+      ->check(CLI::IsMember({"auto", "test", "val", "train", "unseen", "all"}))
       ->capture_default_str();
   command
       .add_option_function<std::string>(
@@ -91,9 +92,10 @@ void add_data_choice(CLI::App& command, DataChoice& choice) {
 }
 
 std::vector<int64_t> part_of(const Split& split, const std::string& role) {
-  const std::vector<int64_t>& part = role == "test"  ? split.test
-                                     : role == "val" ? split.val
-                                                     : split.train;
+  const std::vector<int64_t>& part = role == "test"     ? split.test
+                                     : role == "val"    ? split.val
+                                     : role == "unseen" ? split.unseen
+                                                        : split.train;
   if (part.empty())
     throw ConfigError(
         Fault{"cli", "", "", "the run has no " + role + " part", "another --split", ""});

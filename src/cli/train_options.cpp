@@ -47,7 +47,10 @@ void add_train_options(CLI::App& command, TrainOptions& o) {
           help_of(field));
       const bool list =
           std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
-      option->expected(1, list ? 1 << 20 : 1)->type_name(list ? "PATH ..." : "VALUE");
+      option->expected(1, list ? 1 << 20 : 1)
+          ->type_name(!list           ? "VALUE"
+                      : field.is_path ? "PATH ..."
+                                      : "NAME ...");
     }
     if (option->get_expected_max() <= 1) option->take_last();
     option->group(group_of(field));

@@ -1,9 +1,11 @@
 #include "cli/training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 
+#include "cli/domain_run.h"
 #include "cli/session.h"
 #include "cli/train_options.h"
 #include "cytograd/core/cuda.h"
@@ -222,16 +224,38 @@ void finish(const RunFolder& folder, const Task& task, Device device, bool quiet
                                                      : "train";
   const Evaluation evaluation = evaluate(trained, task.dataset, part_of(task.split, role), role);
   write_results(folder, trained, task, evaluation, fitted);
+  const DomainRun domains = score_domains(trained, task, evaluation, total_seconds(folder));
+  write_domain_run(folder, domains);
   const std::string page = write_run_report(folder.path(), trained, task, evaluation);
   folder.mark_done(evaluation_json(evaluation, trained.classes) + "\n");
   if (quiet) return;
   if (console().json())
     console().out(evaluation_json(evaluation, trained.classes) + "\n");
   else
-    console().out(evaluation_text(evaluation, trained.classes));
+    console().out(evaluation_text(evaluation, trained.classes) +
+                  domains_text(domains.held, trained.classes) +
+                  (domains.outside ? domains_text(*domains.outside, trained.classes) : ""));
   say_next({folder.path() + " (weights " + trained.file + ")", page},
            "cyto eval --run " + folder.path() + "   or   cyto predict --run " + folder.path() +
                " IMAGE");
+}
+
+// Classes that only unseen domains have cannot be told.
+void say_missing(const Task& task) {
+  if (task.split.unseen.empty()) return;
+  const auto trained = class_counts(task.dataset, task.split.train);
+  const auto outside = class_counts(task.dataset, task.split.unseen);
+  const auto any = [](const std::vector<int64_t>& row) {
+    return std::any_of(row.begin(), row.end(), [](int64_t n) { return n > 0; });
+  };
+  std::string names;
+  for (size_t c = 0; c < trained.size(); ++c)
+    if (!any(trained[c]) && any(outside[c]))
+      names += (names.empty() ? "" : ", ") + escape_control(task.dataset.classes[c]);
+  if (!names.empty())
+    console().warn("no training domain has " + names +
+                   "; the F1 of what nobody could learn counts 0 in the unseen domain "
+                   "[class.missing]");
 }
 
 }  // namespace
@@ -248,7 +272,7 @@ void say_data(const Task& task) {
     for (const Note& note : *notes)
       console().detail(note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]");
   const size_t unused = task.dataset.samples.size() - task.split.train.size() -
-                        task.split.val.size() - task.split.test.size();
+                        task.split.val.size() - task.split.test.size() - task.split.unseen.size();
   if (unused > 0)
     console().warn(std::to_string(unused) + " of " + std::to_string(task.dataset.size()) +
                    " samples are in no part of the split and are not used");
@@ -263,6 +287,7 @@ void say_data(const Task& task) {
       for (const std::string& example : note.examples) line += " " + example;
       console().note(line + " [" + note.id + "]");
     }
+  say_missing(task);
 }
 
 Task read_task(const TrainConfig& config) {

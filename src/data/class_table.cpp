@@ -22,7 +22,7 @@ ClassTable class_table(const Dataset& dataset, const std::vector<std::string>& s
   check<ValueError>(splits.size() == dataset.samples.size(), "class_table", "expected ",
                     dataset.samples.size(), " splits, got ", splits.size());
   ClassTable table{dataset.classes, dataset.domains, {}, {}};
-  for (const char* name : {"train", "val", "test"})
+  for (const char* name : {"train", "val", "test", "unseen"})
     if (std::find(splits.begin(), splits.end(), name) != splits.end()) table.splits.push_back(name);
   const std::string outside = table.splits.empty() ? "all" : unused;
   if (table.splits.empty() || std::find(splits.begin(), splits.end(), "") != splits.end())

@@ -7,12 +7,14 @@
 #include <set>
 
 #include "cytograd/core/random.h"
+#include "cytograd/io/text.h"
 
 namespace cytograd {
 
 std::vector<std::string> Split::roles(int64_t samples) const {
   std::vector<std::string> result(static_cast<size_t>(samples));
-  for (const auto& [name, part] : {std::pair("train", &train), {"val", &val}, {"test", &test}})
+  for (const auto& [name, part] :
+       {std::pair("train", &train), {"val", &val}, {"test", &test}, {"unseen", &unseen}})
     for (const int64_t i : *part) result[static_cast<size_t>(i)] = name;
   return result;
 }
@@ -193,7 +195,16 @@ Split given_split(const Dataset& dataset, const SplitOptions& options) {
     (role == "test" ? split.test : role == "val" ? split.val : split.train).push_back(i);
   }
   if (split.train.empty()) fail_empty(dataset, "no sample in the given training split", 1);
-  if (split.val.empty()) draw_val(dataset, options, 0, split);
+  if (options.select == "last") {
+    // Nothing chooses an epoch, so the cells that would have done it train.
+    split.train.insert(split.train.end(), split.val.begin(), split.val.end());
+    std::sort(split.train.begin(), split.train.end());
+    split.val.clear();
+  } else if (split.val.empty() && options.select == "val-fold" && !split.test.empty()) {
+    std::swap(split.val, split.test);
+  } else if (split.val.empty()) {
+    draw_val(dataset, options, 0, split);
+  }
   return split;
 }
 
@@ -208,7 +219,9 @@ int64_t count_units(const Dataset& dataset) {
 
 }  // namespace
 
-std::vector<Split> make_splits(const Dataset& dataset, const SplitOptions& options) {
+namespace {
+
+std::vector<Split> splits_of_all(const Dataset& dataset, const SplitOptions& options) {
   check<ConfigError>(options.folds >= 1, "splits", "expected one fold or more, got ",
                      options.folds);
   check<ConfigError>(options.test >= 0 && options.test < 1 && options.val >= 0 && options.val < 1,
@@ -241,17 +254,93 @@ std::vector<Split> make_splits(const Dataset& dataset, const SplitOptions& optio
             .push_back(static_cast<int64_t>(i));
   }
   for (size_t f = 0; f < splits.size(); ++f) {
-    draw_val(dataset, options, f, splits[f]);
+    if (options.select == "inner") draw_val(dataset, options, f, splits[f]);
+    if (options.select == "val-fold") std::swap(splits[f].val, splits[f].test);
     const Split& s = splits[f];
-    const bool wants_test = options.folds > 1 || options.test > 0;
-    const char* empty = s.train.empty()                    ? "training"
-                        : wants_test && s.test.empty()     ? "test"
-                        : options.val > 0 && s.val.empty() ? "validation"
-                                                           : nullptr;
+    const bool held = options.folds > 1 || options.test > 0;
+    const bool drawn = options.select == "inner" && options.val > 0;
+    const char* empty = s.train.empty()                           ? "training"
+                        : held && s.test.empty() && s.val.empty() ? "held-back"
+                        : held && s.test.empty() && drawn         ? "test"
+                        : drawn && s.val.empty()                  ? "validation"
+                                                                  : nullptr;
     if (empty)
       fail_empty(dataset,
                  "the " + std::string(empty) + " part of fold " + std::to_string(f) + " is empty",
                  count_units(dataset));
+  }
+  return splits;
+}
+
+int64_t domain_index(const Dataset& dataset, const std::string& name) {
+  std::string all;
+  for (size_t d = 0; d < dataset.domains.size(); ++d) {
+    if (dataset.domains[d] == name || escape_control(dataset.domains[d]) == name)
+      return static_cast<int64_t>(d);
+    all += (d ? ", " : "") + escape_control(dataset.domains[d]);
+  }
+  const std::string near = nearest_name(name, dataset.domains);
+  throw ConfigError(Fault{"cfg", "", "", "no domain \"" + escape_control(name) + "\"",
+                          "one of " + all, near.empty() ? "" : "did you mean " + near + "?"});
+}
+
+}  // namespace
+
+DomainRoles domain_roles(const Dataset& dataset, const std::vector<std::string>& train,
+                         const std::vector<std::string>& unseen) {
+  DomainRoles out;
+  std::set<int64_t> held;
+  for (const std::string& name : unseen) held.insert(domain_index(dataset, name));
+  out.unseen.assign(held.begin(), held.end());
+  std::set<int64_t> wanted;
+  for (const std::string& name : train) {
+    const int64_t d = domain_index(dataset, name);
+    if (held.contains(d))
+      throw ConfigError(Fault{"cfg", "", "",
+                              "domain " + escape_control(name) + " is both trained on and unseen",
+                              "one of the two", "take it out of --train-domains or of --unseen"});
+    wanted.insert(d);
+  }
+  for (int64_t d = 0; d < static_cast<int64_t>(dataset.domains.size()); ++d)
+    if (train.empty() ? !held.contains(d) : wanted.contains(d)) out.train.push_back(d);
+  if (out.train.empty())
+    throw ConfigError(Fault{"cfg", "", "", "every domain is unseen: none is left to train on",
+                            "at least one domain that is not in --unseen", ""});
+  return out;
+}
+
+void apply_domain_roles(const Dataset& dataset, const DomainRoles& roles, Split& split) {
+  const auto is_in = [&](const Indices& domains, int64_t i) {
+    return std::binary_search(domains.begin(), domains.end(), sample_at(dataset, i).domain);
+  };
+  for (Indices* part : {&split.train, &split.val, &split.test})
+    std::erase_if(*part, [&](int64_t i) { return !is_in(roles.train, i); });
+  split.unseen.clear();
+  for (int64_t i = 0; i < dataset.size(); ++i)
+    if (is_in(roles.unseen, i)) split.unseen.push_back(i);
+}
+
+std::vector<Split> make_splits(const Dataset& dataset, const SplitOptions& options) {
+  check<ConfigError>(
+      options.select == "inner" || options.select == "val-fold" || options.select == "last",
+      "splits", "expected select of inner, val-fold or last, got ", options.select);
+  if (options.unseen.empty() && options.train.empty()) return splits_of_all(dataset, options);
+  const DomainRoles roles = domain_roles(dataset, options.train, options.unseen);
+  // The training domains by themselves, so that what is unseen cannot move a fold.
+  Dataset part = dataset;
+  std::vector<bool> keep;
+  Indices place;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    keep.push_back(
+        std::binary_search(roles.train.begin(), roles.train.end(), sample_at(dataset, i).domain));
+    if (keep.back()) place.push_back(i);
+  }
+  keep_samples(part, keep);
+  std::vector<Split> splits = splits_of_all(part, options);
+  for (Split& split : splits) {
+    for (Indices* indices : {&split.train, &split.val, &split.test})
+      for (int64_t& i : *indices) i = place[static_cast<size_t>(i)];
+    apply_domain_roles(dataset, roles, split);
   }
   return splits;
 }

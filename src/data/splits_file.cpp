@@ -16,6 +16,22 @@ const std::string& class_of(const Dataset& dataset, size_t i) {
   return dataset.classes[static_cast<size_t>(dataset.samples[i].label)];
 }
 
+// A domain whose cells were trained on, or chose the epoch, is not unseen.
+void require_unseen(const std::string& path, const Dataset& dataset, size_t fold,
+                    const Split& split) {
+  const auto domain = [&](int64_t i) { return dataset.samples[static_cast<size_t>(i)].domain; };
+  std::set<int64_t> unseen;
+  for (const int64_t i : split.unseen) unseen.insert(domain(i));
+  for (const auto* part : {&split.train, &split.val, &split.test})
+    for (const int64_t i : *part)
+      if (unseen.contains(domain(i)))
+        throw DataError({"csv.form", path, "fold " + std::to_string(fold),
+                         "domain " + dataset.domains[static_cast<size_t>(domain(i))] +
+                             " is unseen and has \"" + dataset.samples[static_cast<size_t>(i)].id +
+                             "\" in another part",
+                         "all of a domain unseen, or none of it", ""});
+}
+
 }  // namespace
 
 void write_splits(const std::string& path, const Dataset& dataset,
@@ -63,16 +79,18 @@ std::vector<Split> read_splits(const std::string& path, const Dataset& dataset) 
     if (static_cast<size_t>(*f) >= splits.size()) splits.resize(static_cast<size_t>(*f) + 1);
     Split& s = splits[static_cast<size_t>(*f)];
     const std::string_view r = table.at(row, role);
-    if (r != "train" && r != "val" && r != "test")
-      table.fail(row, "role \"" + std::string(r) + "\"", "train, val or test");
-    (r == "train" ? s.train
-     : r == "val" ? s.val
-                  : s.test)
+    if (r != "train" && r != "val" && r != "test" && r != "unseen")
+      table.fail(row, "role \"" + std::string(r) + "\"", "train, val, test or unseen");
+    (r == "train"    ? s.train
+     : r == "val"    ? s.val
+     : r == "unseen" ? s.unseen
+                     : s.test)
         .push_back(static_cast<int64_t>(it->second));
   }
   for (size_t f = 0; f < splits.size(); ++f) {
-    for (auto* part : {&splits[f].train, &splits[f].val, &splits[f].test})
+    for (auto* part : {&splits[f].train, &splits[f].val, &splits[f].test, &splits[f].unseen})
       std::sort(part->begin(), part->end());
+    require_unseen(path, dataset, f, splits[f]);
     if (splits[f].train.empty())
       throw DataError({"fold.empty", path, "fold " + std::to_string(f), "no training sample",
                        "at least one", ""});

@@ -10,8 +10,23 @@ namespace {
 constexpr double left = 66, top = 88, plot = 280, bottom = 66, bar = 26, gap = 3, between = 26,
                  panel_gap = 34, least_group = 84, right = 20;
 
+size_t bars_of(const BarChart& chart) {
+  return chart.series.empty() ? chart.lengths.size() : chart.series.size();
+}
+
+std::string bar_name(const BarChart& chart, size_t i) {
+  return chart.series.empty() ? std::to_string(chart.lengths[i]) : chart.series[i];
+}
+
+std::string bar_color(const BarChart& chart, size_t i) {
+  if (chart.series.empty()) return length_color(chart.lengths[i], i);
+  static const char* colors[] = {"#5a6472", "#0065a3", "#c2410c", "#007a5a",
+                                 "#a8477f", "#b07400", "#6b4c9a", "#2c7fb8"};
+  return colors[i % std::size(colors)];
+}
+
 double group_width(const BarChart& chart) {
-  const auto n = static_cast<double>(chart.lengths.size());
+  const auto n = static_cast<double>(bars_of(chart));
   double width = std::max(least_group, n * bar + (n - 1) * gap);
   for (const BarChart::Panel& p : chart.panels)
     for (const BarChart::Group& g : p.groups)
@@ -45,9 +60,9 @@ void draw_bar(svg::Picture& picture, const Axis& axis, double x, const Spread& s
   picture.rect(x, y, bar, axis.y(0) - y, color);
   const double low = axis.y(std::max(0.0, s.mean - s.population)),
                high = axis.y(s.mean + s.population);
-  picture.line(middle, low, middle, high, svg::ink, 1.2);
+  if (s.population > 0) picture.line(middle, low, middle, high, svg::ink, 1.2);
   for (const double end : {low, high})
-    picture.line(middle - 5, end, middle + 5, end, svg::ink, 1.2);
+    if (s.population > 0) picture.line(middle - 5, end, middle + 5, end, svg::ink, 1.2);
   // The number stands in the bar, where there is room below the whisker.
   const std::string at = svg::number(middle + 4.5), from = svg::number(axis.y(0) - 6);
   if (axis.y(0) - low > 46)
@@ -58,11 +73,11 @@ void draw_bar(svg::Picture& picture, const Axis& axis, double x, const Spread& s
 
 void draw_group(svg::Picture& picture, const BarChart& chart, const BarChart::Group& group,
                 const Axis& axis, double x, double width) {
-  const auto n = static_cast<double>(chart.lengths.size());
+  const auto n = static_cast<double>(bars_of(chart));
   double at = x + (width - n * bar - (n - 1) * gap) / 2;
   for (size_t i = 0; i < group.bars.size(); ++i, at += bar + gap) {
     if (group.bars[i])
-      draw_bar(picture, axis, at, *group.bars[i], length_color(chart.lengths[i], i));
+      draw_bar(picture, axis, at, *group.bars[i], bar_color(chart, i));
     else
       picture.text(at + bar / 2, axis.y(0) - 5, "–", "middle", 13);
   }
@@ -73,12 +88,12 @@ void draw_group(svg::Picture& picture, const BarChart& chart, const BarChart::Gr
 }
 
 void draw_legend(svg::Picture& picture, const BarChart& chart) {
-  const std::string name = "length of the embedding:";
+  const std::string name = chart.series.empty() ? "length of the embedding:" : "method:";
   picture.text(left, 51, name);
   double x = left + svg::text_width(name, 11.5) + 10;
-  for (size_t i = 0; i < chart.lengths.size(); ++i) {
-    const std::string text = std::to_string(chart.lengths[i]);
-    picture.rect(x, 40, 13, 13, length_color(chart.lengths[i], i));
+  for (size_t i = 0; i < bars_of(chart); ++i) {
+    const std::string text = bar_name(chart, i);
+    picture.rect(x, 40, 13, 13, bar_color(chart, i));
     picture.text(x + 18, 51, text);
     x += 18 + svg::text_width(text, 13) + 16;
   }
@@ -100,6 +115,10 @@ std::string bar_chart_svg(const BarChart& chart) {
   double width = left + right - panel_gap;
   for (const BarChart::Panel& p : chart.panels) width += panel_width(p, group) + panel_gap;
   width = std::max(width, 520.0);
+  double legend = left + 200;
+  for (size_t i = 0; i < bars_of(chart); ++i)
+    legend += 34 + svg::text_width(bar_name(chart, i), 13);
+  width = std::max(width, legend);
   Axis axis{highest(chart), 0};
   axis.step = svg::tick_step(axis.high);
   axis.high = std::ceil(axis.high / axis.step - 1e-9) * axis.step;

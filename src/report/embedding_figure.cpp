@@ -173,7 +173,7 @@ std::string embedding_svg(const EmbeddingFigure& f) {
               svg::number(frame.height) + "\"/></clipPath><g clip-path=\"url(#plot)\">");
   if (f.regions) draw_regions(picture, f, frame);
   draw_points(picture, f, frame);
-  draw_ellipses(picture, f, frame);
+  if (f.ellipses) draw_ellipses(picture, f, frame);
   picture.add("</g>");
   draw_axes(picture, f, frame);
   for (size_t place = 0; place < f.classes.size(); ++place) {

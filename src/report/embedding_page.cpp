@@ -37,7 +37,7 @@ int digits_of(const PageMap& map) {
   return std::clamp(static_cast<int>(std::ceil(-std::log10((high - low) / 20000))), 0, 12);
 }
 
-const std::vector<std::string> part_names = {"train", "val", "test"};
+const std::vector<std::string> part_names = {"train", "val", "test", "unseen"};
 
 Json json_of(const PageMap& map) {
   const int digits = digits_of(map);

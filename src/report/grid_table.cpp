@@ -10,6 +10,7 @@
 #include "cytograd/io/text.h"
 #include "cytograd/train/method.h"
 #include "io/json.h"
+#include "report/page.h"
 
 namespace cytograd {
 namespace {
@@ -87,24 +88,6 @@ std::string length_text(int64_t length) {
   return length == 0 ? "backbone" : std::to_string(length);
 }
 
-std::string markdown(const ReportTable& table) {
-  std::string out;
-  for (size_t r = 0; r < table.size(); ++r) {
-    out += "|";
-    for (std::string cell : table[r]) {
-      for (size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2)
-        cell.insert(at, "\\");
-      out += " " + cell + " |";
-    }
-    out += "\n";
-    if (r > 0) continue;
-    out += "|";
-    for (size_t c = 0; c < table[r].size(); ++c) out += " --- |";
-    out += "\n";
-  }
-  return out;
-}
-
 }  // namespace
 
 void write_plan(const std::string& path, const GridPlan& plan) {
@@ -114,7 +97,21 @@ void write_plan(const std::string& path, const GridPlan& plan) {
                      {"method", c.method},
                      {"growing", c.growing},
                      {"embedding", c.embedding}});
-  const nlohmann::ordered_json out = {{"folds", plan.folds}, {"cells", cells}};
+  nlohmann::ordered_json out = {{"folds", plan.folds}, {"cells", cells}};
+  if (!plan.protocol.empty()) {
+    out["protocol"] = plan.protocol;
+    out["choices"] = plan.choices;
+    out["runs"] = nlohmann::ordered_json::array();
+    for (const PlannedRun& r : plan.runs) {
+      nlohmann::ordered_json unseen = nlohmann::ordered_json::array();
+      for (const std::string& name : r.unseen) unseen.push_back(escape_control(name));
+      out["runs"].push_back({{"cell", escape_control(r.cell)},
+                             {"folder", escape_control(r.folder)},
+                             {"unseen", unseen},
+                             {"fold", r.fold},
+                             {"seed", r.seed}});
+    }
+  }
   write_file_atomically(path, out.dump(1) + "\n");
 }
 
@@ -126,6 +123,14 @@ GridPlan read_plan(const std::string& path) {
     for (const auto& c : in.at("cells"))
       out.cells.push_back({c.at("cell").get<std::string>(), c.at("method").get<std::string>(),
                            c.at("growing").get<bool>(), c.at("embedding").get<int64_t>()});
+    if (in.contains("protocol")) {
+      in.at("protocol").get_to(out.protocol);
+      in.at("choices").get_to(out.choices);
+      for (const auto& r : in.at("runs"))
+        out.runs.push_back({r.at("cell").get<std::string>(), r.at("folder").get<std::string>(),
+                            r.at("unseen").get<std::vector<std::string>>(),
+                            r.at("fold").get<int64_t>(), r.at("seed").get<int64_t>()});
+    }
   } catch (const nlohmann::json::exception&) {
     throw DataError(Fault{"run.checkpoint", path, "", "a plan that cannot be read",
                           "plan.json of cyto crossval", "start cyto crossval again"});
@@ -136,6 +141,11 @@ GridPlan read_plan(const std::string& path) {
       throw DataError(Fault{"run.checkpoint", path, "",
                             "a cell \"" + c.cell + "\" of " + std::to_string(out.folds) + " folds",
                             "names of folders", "start cyto crossval again"});
+  for (const PlannedRun& r : out.runs)
+    if (r.folder.empty() || r.folder.front() == '/' || r.folder.starts_with("..") ||
+        r.folder.find("/..") != std::string::npos)
+      throw DataError(Fault{"run.checkpoint", path, "", "a run in \"" + r.folder + "\"",
+                            "a folder below this one", "start cyto crossval again"});
   return out;
 }
 
@@ -189,12 +199,12 @@ std::string grid_markdown(const GridTable& table) {
          " test folds. `missing`: no fold is finished; `(3/5)`: some are; `–`: not in the grid.\n"
          "The network's own classifier for CE, for all others the one chosen on training data.\n\n"
          "## Macro-F1\n\n" +
-         markdown(grid_text(table, GridMetric::macro, "own")) + "\n## Micro-F1\n\n" +
-         markdown(grid_text(table, GridMetric::micro, "own")) +
+         markdown_table(grid_text(table, GridMetric::macro, "own")) + "\n## Micro-F1\n\n" +
+         markdown_table(grid_text(table, GridMetric::micro, "own")) +
          "\n## Macro-F1 of every classifier\n\n" +
-         markdown(grid_text(table, GridMetric::macro, "")) +
+         markdown_table(grid_text(table, GridMetric::macro, "")) +
          "\n## Micro-F1 of every classifier\n\n" +
-         markdown(grid_text(table, GridMetric::micro, ""));
+         markdown_table(grid_text(table, GridMetric::micro, ""));
 }
 
 std::string grid_csv(const GridTable& table) {

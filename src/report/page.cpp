@@ -48,6 +48,24 @@ std::string table_html(const ReportTable& rows) {
   return out + "</table></div>";
 }
 
+std::string markdown_table(const ReportTable& table) {
+  std::string out;
+  for (size_t r = 0; r < table.size(); ++r) {
+    out += "|";
+    for (std::string cell : table[r]) {
+      for (size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2)
+        cell.insert(at, "\\");
+      out += " " + cell + " |";
+    }
+    out += "\n";
+    if (r > 0) continue;
+    out += "|";
+    for (size_t c = 0; c < table[r].size(); ++c) out += " --- |";
+    out += "\n";
+  }
+  return out;
+}
+
 std::string figure_html(const std::string& name, const std::string& svg) {
   return "<figure class=\"picture\"><img alt=\"" + html_text(name) +
          "\" src=\"data:image/svg+xml;base64," + base64(svg) + "\"></figure>";

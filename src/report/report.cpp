@@ -80,6 +80,30 @@ std::string gallery(const char* title, const char* text, const std::vector<Repor
 
 }  // namespace
 
+std::string aligned(const ReportTable& table) {
+  // Letters, not bytes: "±" is one.
+  const auto letters = [](const std::string& text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+  };
+  std::vector<size_t> width;
+  for (const auto& row : table)
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i == width.size()) width.push_back(0);
+      width[i] = std::max(width[i], letters(row[i]));
+    }
+  std::string out;
+  for (const auto& row : table) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string pad(width[i] - letters(row[i]), ' ');
+      out += i == 0 ? row[i] + pad : "  " + pad + row[i];
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 std::string html_text(const std::string& text) {
   std::string out;
   for (const char c : escape_control(text)) switch (c) {
@@ -117,6 +141,11 @@ std::string report_html(const Report& r) {
   };
   std::string out = page_begin(r.title, r.subtitle, r.facts) + charts(r.metrics_csv) +
                     class_table(r) + confusion_table(r);
+  if (r.domains.size() > 1)
+    out +=
+        "<h2>Domains</h2><p>Each domain by itself; the lowest recall with its class and the "
+        "number of its images there.</p>" +
+        table_html(r.domains);
   if (!r.reliability.empty())
     out +=
         "<h2>Confidence</h2><p>How often predictions of a confidence are right. On the dashed "

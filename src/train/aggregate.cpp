@@ -8,6 +8,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/text.h"
+#include "cytograd/train/report.h"
 #include "io/json.h"
 
 namespace cytograd {
@@ -40,13 +41,6 @@ std::map<std::string, Spread> over_names(const std::vector<RunResult>& runs,
   std::map<std::string, Spread> out;
   for (const auto& [name, list] : values) out[name] = spread_of(list);
   return out;
-}
-
-// Letters, not bytes: "±" is one.
-size_t letters(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
 }
 
 }  // namespace
@@ -209,18 +203,7 @@ std::string summary_table(const std::vector<CellSummary>& cells) {
       table.back().push_back(at == entries.end() ? "-" : at->second);
     }
   }
-  std::vector<size_t> width(table[0].size());
-  for (const auto& row : table)
-    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], letters(row[i]));
-  std::string out;
-  for (const auto& row : table) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string pad(width[i] - letters(row[i]), ' ');
-      out += i == 0 ? row[i] + pad : "  " + pad + row[i];
-    }
-    out += "\n";
-  }
-  return out;
+  return aligned(table);
 }
 
 }  // namespace cytograd

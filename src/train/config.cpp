@@ -133,7 +133,7 @@ void apply_method_defaults(ResolvedConfig& out, bool protocol) {
   give("optimizer.weight_decay", "0");
   give("schedule.name", "constant");
   give("train.epochs", "1000");
-  give("train.patience", c.val_fraction > 0 ? "256" : "0");
+  give("train.patience", c.select == "inner" && c.val_fraction > 0 ? "256" : "0");
   give("split.val_grouped", "false");
   give("method.posthoc", "true");
 }
@@ -184,8 +184,15 @@ void check_config(const TrainConfig& c) {
   if (!c.splits.empty() && c.folds > 1)
     conflict("both split.file and split.folds are given", "one of them",
              "the file says how many folds there are");
-  if (c.patience > 0 && c.val_fraction == 0 && c.splits.empty())
-    conflict("train.patience without a validation part", "split.val_fraction above 0", "");
+  const bool held = c.folds > 1 || c.test_fraction > 0;
+  const bool val = c.select == "inner" ? c.val_fraction > 0 : c.select == "val-fold" && held;
+  if (c.patience > 0 && !val && c.splits.empty())
+    conflict("train.patience without a validation part",
+             c.select == "inner" ? "split.val_fraction above 0" : "split.select inner", "");
+  for (const std::string& name : c.unseen)
+    if (std::find(c.train_domains.begin(), c.train_domains.end(), name) != c.train_domains.end())
+      conflict("domain " + name + " is in split.unseen and in split.train_domains", "one of them",
+               "");
   if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
     conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum", "");
   if (c.steps_per_epoch > 0 && c.order == "shuffle")

@@ -70,6 +70,15 @@ void add_split_fields(std::vector<ConfigField>& f) {
                      "Share of the rest that chooses the best epoch", &C::val_fraction, 0, 0.9));
   f.push_back(other("split.val_grouped", "--val-grouped",
                     "Keep groups together in the validation part too", &C::val_grouped));
+  f.push_back(choice("split.select", "--select",
+                     "What chooses the best epoch: a part of the training samples, the held-back "
+                     "fold itself, or nothing (the last one is taken)",
+                     &C::select, {"inner", "val-fold", "last"}));
+  f.push_back(other("split.unseen", "--unseen",
+                    "Domains that are neither trained nor chosen on, and are scored whole",
+                    &C::unseen));
+  f.push_back(other("split.train_domains", "--train-domains",
+                    "Domains to train on; default: all that are not unseen", &C::train_domains));
 }
 
 void add_model_fields(std::vector<ConfigField>& f) {

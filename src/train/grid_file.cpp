@@ -128,12 +128,12 @@ std::vector<GridCell> read_grid_cells(const std::string& path) {
 }
 
 ResolvedConfig cell_config(const ResolvedConfig& base, const GridCell& cell,
-                           const std::string& path) {
+                           const std::string& path, bool protocol) {
   ResolvedConfig out = base;
   for (const auto& [option, text] : cell.values)
     for (const ConfigField& field : config_fields())
       if (field.option == "--" + option) set_config(out, field, text, path + " " + cell.name);
-  apply_method_defaults(out, true);
+  apply_method_defaults(out, protocol);
   check_config(out.config);
   return out;
 }

@@ -113,6 +113,17 @@ Reliability reliability_of(std::span<const double> confidence, std::span<const u
   return out;
 }
 
+Reliability reliability_from(std::vector<Reliability::Bin> bins) {
+  Reliability out;
+  out.bins = std::move(bins);
+  for (const Reliability::Bin& bin : out.bins) out.n += bin.count;
+  for (const Reliability::Bin& bin : out.bins)
+    if (bin.count > 0)
+      out.ece += std::abs(bin.accuracy - bin.confidence) * static_cast<double>(bin.count) /
+                 static_cast<double>(out.n);
+  return out;
+}
+
 std::optional<double> calibration_error(std::span<const double> confidence,
                                         std::span<const uint8_t> correct, int bins) {
   const Reliability out = reliability_of(confidence, correct, bins);

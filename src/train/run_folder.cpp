@@ -53,7 +53,10 @@ bool is_run_file(const std::string& name) {
                                                  "results.json",
                                                  "classifier.safetensors",
                                                  "reference.safetensors",
-                                                 "stage1"};
+                                                 "stage1",
+                                                 "domains.json",
+                                                 "domains.csv",
+                                                 "drift.safetensors"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          name.starts_with("events.out.tfevents.") || name.starts_with("diverged");
 }

@@ -76,6 +76,11 @@ Task load_task(const TrainConfig& config, const ProgressCallback& progress) {
 Task split_task(Task out, const TrainConfig& config) {
   if (!config.splits.empty()) {
     out.folds = read_splits(config.splits, out.dataset);
+    // A file made without regard to domains holds good for those that are trained on.
+    if (!config.unseen.empty() || !config.train_domains.empty())
+      for (Split& split : out.folds)
+        apply_domain_roles(out.dataset,
+                           domain_roles(out.dataset, config.train_domains, config.unseen), split);
   } else {
     SplitOptions options;
     options.folds = config.folds;
@@ -83,6 +88,9 @@ Task split_task(Task out, const TrainConfig& config) {
     options.val = config.val_fraction;
     options.val_grouped = config.val_grouped;
     options.seed = static_cast<uint64_t>(config.seed);
+    options.select = config.select;
+    options.unseen = config.unseen;
+    options.train = config.train_domains;
     out.folds = make_splits(out.dataset, options);
     if (!config.val_grouped)
       for (Split& split : out.folds) keep_copies_together(out, split);

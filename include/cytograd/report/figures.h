@@ -30,6 +30,7 @@ struct BarChart {
   };
   std::string title, y_label;
   std::vector<int64_t> lengths;
+  std::vector<std::string> series = {};  ///< names of the bars of a group, in place of `lengths`
   std::vector<Panel> panels;
 };
 std::string bar_chart_svg(const BarChart& chart);
@@ -37,6 +38,15 @@ std::string bar_chart_svg(const BarChart& chart);
 /// Colour of a length: 2 red, 64 green, 256 blue, 1024 orange in shades that colour-blind readers
 /// can tell apart (Okabe and Ito), others from the same set.
 std::string length_color(int64_t length, size_t place);
+
+/// Confusion matrices beside each other: rows are the truth, shade and number the share of the row
+/// in percent, below it the count where there is room. Rows without a cell are left blank.
+struct ConfusionPanel {
+  std::string name;
+  Confusion confusion{0};
+};
+std::string confusion_svg(const std::string& title, const std::vector<std::string>& classes,
+                          const std::vector<ConfusionPanel>& panels);
 
 /// Accuracy by confidence with the number of cells per bin, one panel per kind of confidence.
 struct ReliabilityPanel {
@@ -58,6 +68,7 @@ struct EmbeddingFigure {
   std::function<std::vector<int64_t>(const std::vector<Point2>&)> regions;
   int64_t grid = 400;  ///< places along the longer side
   double ellipse_level = 0.95;
+  bool ellipses = true;
 };
 /// Regions at 35 % of their class's colour over the points' box enlarged by 10 %, points, and the
 /// confidence ellipse of each class that has one (guided/ellipse.h).

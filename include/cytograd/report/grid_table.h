@@ -21,9 +21,22 @@ struct PlannedCell {
   bool growing = false;
   int64_t embedding = 0;
 };
+/// One run of a protocol over domains.
+struct PlannedRun {
+  std::string cell, folder;         ///< below the folder of the plan
+  std::vector<std::string> unseen;  ///< domains that it does not see
+  int64_t fold = 0, seed = 0;
+};
 struct GridPlan {
   int64_t folds = 0;
   std::vector<PlannedCell> cells;
+  std::string protocol;          ///< empty: folds of every cell, CELL/fold-K
+  std::vector<PlannedRun> runs;  ///< of a protocol: all of them
+  int64_t choices = 1;           ///< how many domains are left out in turn
+
+  int64_t runs_per_cell() const {
+    return cells.empty() ? 0 : static_cast<int64_t>(runs.size() / cells.size());
+  }
 };
 void write_plan(const std::string& path, const GridPlan& plan);
 /// @throws FileError, DataError

@@ -33,7 +33,10 @@ struct TrainConfig {
   std::string splits;  ///< file as written to splits.csv; empty: drawn
   int64_t folds = 1, fold = 0;
   double test_fraction = 0.2, val_fraction = 0.125;
-  bool val_grouped = true;  ///< groups stay together in the validation part too
+  bool val_grouped = true;                 ///< groups stay together in the validation part too
+  std::string select = "inner";            ///< what chooses the epoch: inner, val-fold, last
+  std::vector<std::string> unseen;         ///< domains kept out of training and validation
+  std::vector<std::string> train_domains;  ///< empty: all that are not unseen
 
   // [model]
   std::string model = "resnet18";

@@ -29,8 +29,9 @@ struct GridCell {
 /// @throws ConfigError with file:line:column for unknown options, two cells of one name; FileError
 std::vector<GridCell> read_grid_cells(const std::string& path);
 
-/// The settings of a cell on top of others. @throws ConfigError
+/// The settings of a cell on top of others. @param protocol with the defaults of guided embeddings
+/// for every method @throws ConfigError
 ResolvedConfig cell_config(const ResolvedConfig& base, const GridCell& cell,
-                           const std::string& path);
+                           const std::string& path, bool protocol = true);
 
 }  // namespace cytograd

@@ -62,6 +62,9 @@ struct Reliability {
 Reliability reliability_of(std::span<const double> confidence, std::span<const uint8_t> correct,
                            int bins = 15);
 
+/// From bins that were counted before.
+Reliability reliability_from(std::vector<Reliability::Bin> bins);
+
 /// Expected calibration error (Guo et al. 2017): sum over `bins` equal bins of confidence of
 /// |accuracy - mean confidence| weighted by their share of samples. Absent for no samples.
 std::optional<double> calibration_error(std::span<const double> confidence,

@@ -20,6 +20,9 @@ struct ReportImage {
 /// A table of text; the first row is the header.
 using ReportTable = std::vector<std::vector<std::string>>;
 
+/// Columns aligned with blanks, the first to the left, the others to the right.
+std::string aligned(const ReportTable& table);
+
 /// What report/index.html shows.
 struct Report {
   std::string title, subtitle;
@@ -32,7 +35,8 @@ struct Report {
   std::vector<ReportImage> best;   ///< right with the highest confidence
   std::string role;                ///< the part that was scored, "test part"
   std::vector<ReliabilityPanel> reliability;
-  ReportTable data;  ///< images per class, domain and part
+  ReportTable data;     ///< images per class, domain and part
+  ReportTable domains;  ///< scores per domain; empty: no section
   std::string environment, config;
 };
 
