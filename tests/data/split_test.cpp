@@ -186,3 +186,138 @@ TEST_CASE("equal files stay in one part") {
     CHECK(find_leaks(d, s[0], hashes).empty());
   }
 }
+
+namespace {
+
+// 40 samples of x, 30 of y, 20 of z, classes in turn; c is missing in z.
+Dataset three_domains() {
+  Dataset d;
+  d.classes = {"a", "b", "c"};
+  d.domains = {"x", "y", "z"};
+  for (const auto& [domain, n] : {std::pair<int64_t, int>{0, 40}, {1, 30}, {2, 20}})
+    for (int i = 0; i < n; ++i) {
+      Sample s;
+      s.id = s.path = std::to_string(domain) + "/" + std::to_string(i);
+      s.label = i % (domain == 2 ? 2 : 3);
+      s.domain = domain;
+      d.samples.push_back(s);
+    }
+  return d;
+}
+
+std::vector<int64_t> per_domain(const Dataset& d, const std::vector<int64_t>& part) {
+  std::vector<int64_t> out(d.domains.size());
+  for (const int64_t i : part) ++out[static_cast<size_t>(d.samples[static_cast<size_t>(i)].domain)];
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("unseen domains: whole in a part of their own, and they move no fold") {
+  Dataset d = three_domains();
+  SplitOptions o;
+  o.folds = 5;
+  o.select = "val-fold";
+  o.unseen = {"z"};
+  const auto splits = make_splits(d, o);
+  REQUIRE(splits.size() == 5);
+  std::vector<int64_t> held(90);
+  for (const Split& s : splits) {
+    CHECK(s.test.empty());
+    CHECK(per_domain(d, s.unseen) == std::vector<int64_t>{0, 0, 20});
+    CHECK(per_domain(d, s.train)[2] == 0);
+    CHECK(per_domain(d, s.val)[2] == 0);
+    CHECK(s.train.size() + s.val.size() == 70);
+    for (const int64_t i : s.val) ++held[static_cast<size_t>(i)];
+    // 14 or so per fold, and every (domain, class) pair within one of a fifth.
+    CHECK(s.val.size() == 14);
+    CHECK(s.roles(90)[89] == "unseen");
+  }
+  for (size_t i = 0; i < 70; ++i) CHECK(held[i] == 1);
+  // More samples of the unseen domain, or another name for it: the same folds.
+  for (int i = 0; i < 7; ++i) {
+    d.samples.push_back(d.samples.back());
+    d.samples.back().id += "+";
+  }
+  const auto again = make_splits(d, o);
+  for (size_t f = 0; f < 5; ++f) {
+    CHECK(again[f].train == splits[f].train);
+    CHECK(again[f].val == splits[f].val);
+    CHECK(again[f].unseen.size() == 27);
+  }
+}
+
+TEST_CASE("folds per image are stratified by domain and class, with the running offset") {
+  const Dataset d = three_domains();
+  SplitOptions o;
+  o.folds = 5;
+  o.val = 0;
+  std::vector<std::vector<int64_t>> counts(9, std::vector<int64_t>(5));
+  const auto splits = make_splits(d, o);
+  std::vector<size_t> sizes;
+  for (size_t f = 0; f < 5; ++f) {
+    sizes.push_back(splits[f].test.size());
+    for (const int64_t i : splits[f].test) {
+      const Sample& s = d.samples[static_cast<size_t>(i)];
+      ++counts[static_cast<size_t>(s.domain * 3 + s.label)][f];
+    }
+  }
+  CHECK(sizes == std::vector<size_t>{18, 18, 18, 18, 18});
+  for (const auto& pair : counts) {
+    const auto [low, high] = std::minmax_element(pair.begin(), pair.end());
+    CHECK(*high - *low <= 1);
+  }
+}
+
+TEST_CASE("unseen domains: what chooses the epoch") {
+  const Dataset d = three_domains();
+  SplitOptions o;
+  o.unseen = {"x"};
+  const Split inner = make_splits(d, o)[0];
+  CHECK(inner.test.size() == 10);
+  CHECK(inner.val.size() == 5);
+  CHECK(inner.train.size() == 35);
+  o.select = "val-fold";
+  const Split fold = make_splits(d, o)[0];
+  CHECK(fold.test.empty());
+  CHECK(fold.val == inner.test);
+  CHECK(fold.train.size() == 40);
+  o.select = "last";
+  const Split last = make_splits(d, o)[0];
+  CHECK(last.val.empty());
+  CHECK(last.test == inner.test);
+  o.select = "best";
+  CHECK_THROWS_AS(make_splits(d, o), ConfigError);
+}
+
+TEST_CASE("unseen domains: names are checked, and one domain must be left") {
+  const Dataset d = three_domains();
+  CHECK(domain_roles(d, {}, {"y"}).train == std::vector<int64_t>{0, 2});
+  CHECK(domain_roles(d, {"x"}, {"y"}).train == std::vector<int64_t>{0});
+  CHECK_THROWS_WITH_AS(domain_roles(d, {}, {"w"}), doctest::Contains("one of x, y, z"),
+                       ConfigError);
+  CHECK_THROWS_WITH_AS(domain_roles(d, {"x", "y"}, {"y"}),
+                       doctest::Contains("both trained on and unseen"), ConfigError);
+  CHECK_THROWS_WITH_AS(domain_roles(d, {}, {"x", "y", "z"}),
+                       doctest::Contains("every domain is unseen"), ConfigError);
+  CHECK_THROWS_WITH_AS(domain_roles(d, {"q"}, {}), doctest::Contains("no domain \"q\""),
+                       ConfigError);
+}
+
+TEST_CASE("unseen domains: splits.csv keeps them, and refuses a domain on both sides") {
+  const Dataset d = three_domains();
+  const TempFolder folder;
+  SplitOptions o;
+  o.unseen = {"y"};
+  o.train = {"x"};  // z has no part
+  const auto splits = make_splits(d, o);
+  CHECK(per_domain(d, splits[0].train)[2] == 0);
+  write_splits(folder / "s.csv", d, splits);
+  const auto back = read_splits(folder / "s.csv", d);
+  CHECK(back[0].unseen == splits[0].unseen);
+  CHECK(back[0].train == splits[0].train);
+  write_file_atomically(folder / "bad.csv",
+                        "sample,fold,role\n0/0,0,train\n1/0,0,train\n1/1,0,unseen\n");
+  CHECK_THROWS_WITH_AS(read_splits(folder / "bad.csv", d), doctest::Contains("domain y is unseen"),
+                       DataError);
+}
