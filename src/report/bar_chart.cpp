@@ -120,7 +120,8 @@ std::string bar_chart_svg(const BarChart& chart) {
     legend += 34 + svg::text_width(bar_name(chart, i), 13);
   width = std::max(width, legend);
   Axis axis{highest(chart), 0};
-  axis.step = svg::tick_step(axis.high);
+  // Shares that a whisker carries above 1 do not double the axis.
+  axis.step = svg::tick_step(axis.high, axis.high > 1 && axis.high < 1.2 ? 6 : 4);
   axis.high = std::ceil(axis.high / axis.step - 1e-9) * axis.step;
   svg::Picture picture(width, top + plot + bottom, chart.title);
   picture.text(16, 27, chart.title, "start", 15, "font-weight=\"bold\"");

@@ -60,12 +60,13 @@ std::string domain_report_html(const DomainReport& r) {
   const bool outside = second.size() > 1;
   out += "<p>" + protocol_text(r) +
          " Worst domain: lowest macro-F1 of a domain. Worst group: lowest recall of a class in a "
-         "domain; the last columns name both over all runs, the group with its number of "
-         "cells.</p>";
+         "domain. Below each table: which they are, all runs added up.</p>";
   out += "<h2>Table 1: held-back cells of the training domains</h2>" +
-         table_html(domain_table(r.methods, false));
+         table_html(domain_table(r.methods, false)) + "<p></p>" +
+         table_html(worst_table(r.methods, false));
   if (outside) {
-    out += "<h2>Table 2: unseen domains</h2>" + table_html(second);
+    out += "<h2>Table 2: unseen domains</h2>" + table_html(second) + "<p></p>" +
+           table_html(worst_table(r.methods, true));
     if (const ReportTable by = by_domain_table(r.methods, true); by[0].size() > 2)
       out += "<h2>Macro-F1 by unseen domain</h2>" + table_html(by);
   }

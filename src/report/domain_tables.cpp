@@ -30,13 +30,6 @@ std::string method_label(const std::string& method) {
   return at == names.end() ? method : at->second;
 }
 
-std::string group_text(const PartSummary& p, const std::vector<std::string>& classes) {
-  if (!p.worst) return "n/a";
-  return p.domain_sums[static_cast<size_t>(p.worst->domain)].domain + ": " +
-         escape_control(classes[static_cast<size_t>(p.worst->label)]) + " (" +
-         std::to_string(p.worst->support) + ")";
-}
-
 std::vector<std::string> domains_of(const std::vector<MethodSummary>& methods, bool outside) {
   std::vector<std::string> out;
   for (const MethodSummary& m : methods)
@@ -63,8 +56,8 @@ std::vector<std::string> method_labels(const std::vector<MethodSummary>& methods
 }
 
 ReportTable domain_table(const std::vector<MethodSummary>& methods, bool outside) {
-  ReportTable out = {{"method", "F1 micro", "F1 macro", "worst domain", "worst group", "ECE",
-                      "lowest domain", "lowest group (cells)", "runs"}};
+  ReportTable out = {
+      {"method", "F1 micro", "F1 macro", "worst domain", "worst group", "ECE", "runs"}};
   const std::vector<std::string> labels = method_labels(methods);
   for (size_t i = 0; i < methods.size(); ++i) {
     const MethodSummary& m = methods[i];
@@ -75,8 +68,21 @@ ReportTable domain_table(const std::vector<MethodSummary>& methods, bool outside
         (m.runs < m.runs_expected ? "/" + std::to_string(m.runs_expected) : "");
     out.push_back({labels[i], spread_text(p->f1_micro), spread_text(p->f1_macro),
                    spread_text(p->worst_domain), spread_text(p->worst_group), spread_text(p->ece),
-                   p->lowest_domain.empty() ? "n/a" : p->lowest_domain, group_text(*p, m.classes),
                    runs});
+  }
+  return out;
+}
+
+ReportTable worst_table(const std::vector<MethodSummary>& methods, bool outside) {
+  ReportTable out = {{"method", "worst domain", "F1 macro", "worst group", "recall", "cells"}};
+  const std::vector<std::string> labels = method_labels(methods);
+  for (size_t i = 0; i < methods.size(); ++i) {
+    const PartSummary* p = part_of(methods[i], outside);
+    if (!p || !p->worst || p->lowest_domain.empty()) continue;
+    out.push_back({labels[i], p->lowest_domain, spread_text(p->domains.at(p->lowest_domain)),
+                   p->domain_sums[static_cast<size_t>(p->worst->domain)].domain + ", " +
+                       escape_control(methods[i].classes[static_cast<size_t>(p->worst->label)]),
+                   format_fixed(p->worst->recall, 3), std::to_string(p->worst->support)});
   }
   return out;
 }
@@ -126,6 +132,7 @@ std::string domain_text(const std::vector<MethodSummary>& methods) {
   out += "\nTable 2: unseen domains\n" + aligned(domain_table(methods, true));
   if (domains_of(methods, true).size() > 1)
     out += "\nMacro-F1 by unseen domain\n" + aligned(by_domain_table(methods, true));
+  out += "\nWho comes off worst there, all runs added up\n" + aligned(worst_table(methods, true));
   return out;
 }
 
@@ -136,10 +143,13 @@ std::string domain_markdown(const std::vector<MethodSummary>& methods, const Gri
       "turn, the value of a seed is the mean over the domains. Worst domain: lowest macro-F1 of a "
       "domain; worst group: lowest recall of a class in a domain. `n/a`: no cell of it.\n\n"
       "## Table 1: held-back cells of the training domains\n\n" +
-      markdown_table(domain_table(methods, false));
+      markdown_table(domain_table(methods, false)) +
+      "\nWho comes off worst, all runs added up:\n\n" + markdown_table(worst_table(methods, false));
   if (any_outside(methods))
     out += "\n## Table 2: unseen domains\n\n" + markdown_table(domain_table(methods, true)) +
-           "\n## Macro-F1 by unseen domain\n\n" + markdown_table(by_domain_table(methods, true));
+           "\nWho comes off worst, all runs added up:\n\n" +
+           markdown_table(worst_table(methods, true)) + "\n## Macro-F1 by unseen domain\n\n" +
+           markdown_table(by_domain_table(methods, true));
   out += "\n## Macro-F1 by training domain\n\n" + markdown_table(by_domain_table(methods, false)) +
          "\n## F1 of each class, training domains\n\n" +
          markdown_table(by_class_table(methods, false));

@@ -87,6 +87,13 @@ void add_sums(PartSummary& out, const std::vector<const DomainRun*>& runs, Part 
         *at = sum_of(*at, d, seen);
     }
   }
+  // In the order of the data set, whichever was left out first.
+  const std::vector<std::string>& order = runs.front()->domains;
+  const auto place = [&](const DomainScore& d) {
+    return std::find(order.begin(), order.end(), d.domain) - order.begin();
+  };
+  std::stable_sort(out.domain_sums.begin(), out.domain_sums.end(),
+                   [&](const DomainScore& a, const DomainScore& b) { return place(a) < place(b); });
   for (const auto& [name, values] : macro) out.domains[name] = spread_of(values);
   for (const auto& [name, values] : micro) out.domains_micro[name] = spread_of(values);
   out.worst = worst_group(out.domain_sums);

@@ -221,7 +221,7 @@ DriftReference reference() {
   r.counts = {{50, 0}, {30, 20}, {0, 0}};
   uint64_t seed = 0;
   for (const int64_t d : {0, 1})
-    for (const uint8_t held : {0, 1}) {
+    for (const uint8_t held : {uint8_t{0}, uint8_t{1}}) {
       add_rows(r.features, 100, static_cast<double>(d) * 2, ++seed);
       for (int i = 0; i < 100; ++i) {
         r.domain.push_back(d);

@@ -21,6 +21,9 @@ std::vector<std::string> method_labels(const std::vector<MethodSummary>& methods
 /// Methods down: F1 micro and macro, worst domain, worst group, ECE as mean ± sd, and the runs.
 /// @param outside of the unseen domains, else of the training domains
 ReportTable domain_table(const std::vector<MethodSummary>& methods, bool outside);
+/// The domain with the lowest macro-F1 and the (domain, class) with the lowest recall over all runs
+/// of each method.
+ReportTable worst_table(const std::vector<MethodSummary>& methods, bool outside);
 /// Macro-F1, methods by domains.
 ReportTable by_domain_table(const std::vector<MethodSummary>& methods, bool outside);
 /// F1 of each class, classes by methods; n/a where no domain of the part has a cell of it.

@@ -30,9 +30,9 @@ struct PlannedRun {
 struct GridPlan {
   int64_t folds = 0;
   std::vector<PlannedCell> cells;
-  std::string protocol;          ///< empty: folds of every cell, CELL/fold-K
-  std::vector<PlannedRun> runs;  ///< of a protocol: all of them
-  int64_t choices = 1;           ///< how many domains are left out in turn
+  std::string protocol = {};          ///< empty: folds of every cell, CELL/fold-K
+  std::vector<PlannedRun> runs = {};  ///< of a protocol: all of them
+  int64_t choices = 1;                ///< how many domains are left out in turn
 
   int64_t runs_per_cell() const {
     return cells.empty() ? 0 : static_cast<int64_t>(runs.size() / cells.size());
