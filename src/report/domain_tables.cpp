@@ -21,11 +21,9 @@ std::string spread_text(const Spread& s, int digits = 3) {
 
 // The names of methods as papers print them.
 std::string method_label(const std::string& method) {
-  static const std::map<std::string, std::string> names = {{"ce", "ERM"},
-                                                           {"coral", "CORAL"},
-                                                           {"dann", "DANN"},
-                                                           {"boda", "BoDA"},
-                                                           {"boda-plus", "BoDA+"}};
+  static const std::map<std::string, std::string> names = {
+      {"ce", "CE"},     {"erm", "ERM"},   {"coral", "CORAL"},
+      {"dann", "DANN"}, {"boda", "BoDA"}, {"boda-plus", "BoDA+"}};
   const auto at = names.find(method);
   return at == names.end() ? method : at->second;
 }

@@ -55,7 +55,7 @@ class DomainLab {
 
 }  // namespace
 
-TEST_CASE("domains: a run with an unseen domain scores it whole, by class and group") {
+TEST_CASE("protocols: a run with an unseen domain scores it whole, by class and group") {
   const DomainLab lab;
   const ProgramResult trained =
       cyto(lab.with({"train", "-o", lab.folder / "run"}, {"--unseen", "pappenheim"}));
@@ -95,7 +95,7 @@ TEST_CASE("domains: a run with an unseen domain scores it whole, by class and gr
   CHECK(has(read_file(lab.folder / "run/report/embedding.html"), "\"unseen\""));
 }
 
-TEST_CASE("domains: a class that only the unseen domain has") {
+TEST_CASE("protocols: a class that only the unseen domain has") {
   const DomainLab lab;
   fs::remove_all(lab.data[0] + "/eosinophil");
   const ProgramResult trained =
@@ -109,7 +109,7 @@ TEST_CASE("domains: a class that only the unseen domain has") {
   CHECK(run["outside"]["pooled"]["seen_classes"]["n"] == 30);
 }
 
-TEST_CASE("domains: settings that contradict each other are refused before any work") {
+TEST_CASE("protocols: settings that contradict each other are refused before any work") {
   const DomainLab lab(9);
   const auto refused = [&](const Words& words, const std::string& part) {
     const ProgramResult result = cyto(words);
@@ -139,7 +139,7 @@ TEST_CASE("domains: settings that contradict each other are refused before any w
   CHECK(has(one.out, "/one/run/fold-4  to do"));
 }
 
-TEST_CASE("domains: leave one out for two settings, resumed, summed up and reported") {
+TEST_CASE("protocols: leave one out for two settings, resumed, summed up and reported") {
   const DomainLab lab(30);
   write_file_atomically(lab.folder / "grid.toml",
                         "[[cells]]\nname = \"plain\"\nmethod = \"ce\"\n[[cells]]\nname = "
@@ -204,7 +204,7 @@ TEST_CASE("domains: leave one out for two settings, resumed, summed up and repor
   CHECK(fs::exists(out + "/report/confusion-unseen-plain-share.csv"));
 }
 
-TEST_CASE("domains: five folds within domains, and an unseen one beside them") {
+TEST_CASE("protocols: five folds within domains, and an unseen one beside them") {
   const DomainLab lab(30);
   const std::string out = lab.folder / "cv";
   const ProgramResult fixed =
@@ -229,7 +229,7 @@ TEST_CASE("domains: five folds within domains, and an unseen one beside them") {
   CHECK(run["held"]["pooled"]["n"] == 20);
 }
 
-TEST_CASE("domains: images without labels, and a run folder that travels without its own") {
+TEST_CASE("protocols: images without labels, and a run folder that travels without its own") {
   const DomainLab lab;
   REQUIRE(cyto(lab.with({"train", "-o", lab.folder / "run"}, {"--unseen", "pappenheim"})).exit ==
           0);

@@ -35,8 +35,8 @@ std::vector<MethodSummary> methods() {
     r.outside = part_of("unseen", 1, outside);
     runs.push_back(r);
   };
-  add("ce", 0, 10, 5);
-  add("ce", 1, 8, 5);
+  add("erm", 0, 10, 5);
+  add("erm", 1, 8, 5);
   add("coral", 0, 9, 7);
   add("boda", 0, 9, 8);
   add("boda", 1, 9, 7);
