@@ -1,8 +1,8 @@
 // Leaves one laboratory out with the library alone: cells drawn under three stains, a network
-// trained on two of them and tested on the third, each in turn; once as they are, once with colours
-// changed at random, which is the simplest way to a network that holds elsewhere. Expected: with
-// random colours a mean macro-F1 of at least 0.6 on the stain that was never seen, and above the
-// same without. About a minute on one core.
+// trained on two of them and tested on the third, each in turn; once as they are, once with the
+// stain changed at random, the simplest way to a network that holds elsewhere. Expected: a mean
+// macro-F1 of at least 0.5 on the stain that was never seen, and above the same without. Half a
+// minute on one core.
 
 #include <cytograd/autograd/record.h>
 #include <cytograd/data/transform.h>
@@ -23,7 +23,9 @@ namespace {
 constexpr int64_t kSize = 32, kTrain = 40, kTest = 15, kEpochs = 8, kBatch = 20;
 constexpr int64_t kPixels = kSize * kSize * 3;
 const std::vector<std::string> kClasses = {"blast", "segmented", "eosinophil", "lymphocyte"};
-const std::vector<std::string> kStains = {"may_gruenwald_giemsa", "pappenheim", "rapid_yellow"};
+const std::vector<std::string> kStains = {"may_gruenwald_giemsa", "purple_overstained",
+                                          "pale_blue"};
+const std::vector<int> kStainNumbers = {0, 3, 5};  // among those that the library draws
 
 struct Cells {
   std::vector<Image> images;
@@ -37,7 +39,7 @@ Cells draw(const std::vector<int64_t>& stains, uint64_t begin, uint64_t end) {
     for (uint64_t index = begin; index < end; ++index)
       for (size_t label = 0; label < kClasses.size(); ++label) {
         out.images.push_back(synth::draw_cell({.cell = synth::cell_class(kClasses[label]),
-                                               .domain = static_cast<int>(domain),
+                                               .domain = kStainNumbers[static_cast<size_t>(domain)],
                                                .seed = 1,
                                                .index = index,
                                                .size = kSize})
@@ -105,10 +107,10 @@ PartScores score(models::SmallResNet& model, const Cells& cells, const std::stri
 
 int main() {
   double plain = 0, changed = 0;
-  for (const bool random_colours : {false, true}) {
-    const Augmentation augmentation =
-        random_colours ? Augmentation::named("full") : Augmentation::none();
-    std::cout << (random_colours ? "random colours\n" : "as they are\n");
+  for (const bool random_stain : {false, true}) {
+    Augmentation augmentation;
+    if (random_stain) augmentation = {.flip_horizontal = 0.5, .stain = 0.4, .stain_bias = 0.05};
+    std::cout << (random_stain ? "random stains\n" : "as they are\n");
     for (int64_t unseen = 0; unseen < 3; ++unseen) {
       std::vector<int64_t> others;
       for (int64_t d = 0; d < 3; ++d)
@@ -124,10 +126,10 @@ int main() {
                 << kClasses[static_cast<size_t>(outside.worst->label)] << ", recall "
                 << outside.worst->recall << "; calibration error "
                 << score_text(outside.pooled.ece(), 3) << "\n";
-      (random_colours ? changed : plain) += outside.pooled.scores.f1_macro.value_or(0) / 3;
+      (random_stain ? changed : plain) += outside.pooled.scores.f1_macro.value_or(0) / 3;
     }
   }
   std::cout << "mean over unseen stains: " << plain << " as they are, " << changed
-            << " with random colours\n";
-  return changed >= 0.6 && changed > plain ? 0 : 1;
+            << " with random stains\n";
+  return changed >= 0.5 && changed > plain ? 0 : 1;
 }
