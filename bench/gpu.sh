@@ -73,14 +73,14 @@ fi
 sanitizer_cases='*matmul*,*conv2d*,*batch_norm*,*softmax*'
 
 # In the order of what a short lease must not miss: instructions, ceilings, equality, sanitizer, kernels, models.
-[ $dry = 1 ] && step instructions 300 "$from/tests/test_cuda" --minimal --test-case='*ptx*' ||
+[ $dry = 1 ] && step instructions 300 "$from/tests/test_cuda" --no-intro --test-case='*ptx*' ||
   step instructions 300 "$from/tests/cuda_conformance"
 [ $dry = 0 ] && step ceilings 120 "$python" bench/peers/ceilings.py "$output/ceilings.json"
 # Products and convolutions against cuBLASLt and cuDNN; says why where they are not there.
 step vendor 200 "$from/tests/test_backend" --test-case='vendor*' --success=false
 for program in backend ops autograd optim nn losses; do
   [ $quick$dry != 00 ] && [[ $program =~ nn|losses ]] && continue
-  step "test_$program" 400 "$from/tests/test_$program" --minimal
+  step "test_$program" 400 "$from/tests/test_$program" --no-intro
 done
 if [ $quick$dry = 00 ] && command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
@@ -90,7 +90,7 @@ if [ $quick$dry = 00 ] && command -v compute-sanitizer >/dev/null; then
 fi
 precisions=(bf16 tf32)
 if [ $dry = 1 ]; then
-  step kernels 300 "$from/cyto" bench ops --device cuda --repeats 1 --filter 'batch_norm/*one*'
+  step kernels 300 "$from/cyto" bench ops --device cuda --repeats 1 --filter 'guided_losses/*/64'
   for precision in "${precisions[@]}"; do
     step "model_$precision" 300 "$from/cyto" bench model --device cuda --precision "$precision" --model resnet18 \
       --mode train --batch 2 --size 32 --classes 3 --repeats 1 --json

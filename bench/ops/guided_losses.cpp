@@ -1,3 +1,4 @@
+#include "bench/support/device.h"
 #include "bench/support/op_passes.h"
 #include "cytograd/losses/guide.h"
 #include "cytograd/losses/triplet.h"
@@ -28,7 +29,7 @@ Work loss_pass(int64_t length, Loss loss) {
   for (const Tensor& leaf : {x, in.weight, in.bias}) leaf.set_requires_grad(true);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < batch; ++i) labels.push_back(i * 7 % classes);
-  return {[x, in, y = Tensor::from(labels), loss] {
+  return {[x, in, y = placed(Tensor::from(labels)), loss] {
     for (const Tensor& leaf : {x, in.weight, in.bias}) leaf.zero_grad();
     loss(x, y, in).backward();
   }};
