@@ -10,6 +10,9 @@
 #include "cytograd/core/random.h"
 #include "cytograd/inference/compile.h"
 #include "cytograd/models/registry.h"
+#include "cytograd/nn/batch_norm.h"
+#include "cytograd/ops/conv2d.h"
+#include "cytograd/ops/pool2d.h"
 #include "cytograd/ops/shape.h"
 
 using namespace cytograd;
@@ -80,6 +83,30 @@ TEST_CASE("compiled inference on the device: the networks") {
       const Tensor one = compiled(slice(x, 0, 1, 2).to(Device::cuda()));
       CHECK(largest_difference(slice(expected, 0, 1, 2), one.to(Device{})) <= bound);
     }
+  }
+}
+
+// A norm behind a pool and before a 3x3 convolution is a step of its own.
+TEST_CASE("a norm that no convolution takes is compiled for the device") {
+  const Tensor x = draw({2, 9, 7, 5}, "x"), weight = draw({6, 3, 3, 5}, "filters");
+  nn::BatchNorm2d norm(5);
+  norm.running_mean.copy_(draw({5}, "mean"));
+  norm.weight.detach().copy_(draw({5}, "weight"));
+  const auto run = [&norm](const Tensor& images, const Tensor& filters) {
+    const Tensor pooled = max_pool2d(images, {.kernel = 3, .stride = 2});
+    return conv2d(norm.forward_relu(pooled), filters, {}, {.padding = 1});
+  };
+  const NoGrad no_grad;
+  norm.eval();
+  const Tensor expected = run(x, weight);
+  norm.to(Device::cuda());
+  const Tensor there = weight.to(Device::cuda());
+  for (const bool bfloat16 : {false, true}) {
+    const inference::CompiledModel compiled =
+        inference::compile([&](const Tensor& images) { return run(images, there); }, {9, 7, 5},
+                           {.batch = 2, .device = Device::cuda(), .bfloat16 = bfloat16});
+    const Tensor y = compiled(x.to(Device::cuda())).to(Device{});
+    CHECK(largest_difference(expected, y) <= (bfloat16 ? 0.03 : 1e-5));
   }
 }
 
