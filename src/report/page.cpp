@@ -17,7 +17,7 @@ svg text{fill:var(--soft);font-size:11px}.grid{stroke:var(--line)}polyline{fill:
 th{color:var(--soft);font-size:13px}td:first-child,th:first-child{text-align:left}.confusion td{text-align:center;min-width:44px;border:1px solid var(--bg)}.confusion td:first-child{text-align:left}
 .confusion thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 4px}.confusion thead th:first-child{writing-mode:horizontal-tb;transform:none;vertical-align:bottom}
 .picture{margin:14px 0}.picture img{max-width:100%;height:auto;border:1px solid var(--line);border-radius:8px;background:#fff}a{color:var(--a)}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,600px),1fr));gap:14px;width:min(95vw,1580px);margin-left:calc(50% - min(47.5vw,790px))}.cells{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:14px}.cells figure{background:var(--card);border:1px solid var(--line);border-radius:8px;overflow:hidden}
+.pair{display:grid;gap:14px}@media(min-width:1300px){.pair{grid-template-columns:1fr 1fr;width:min(95vw,1580px);margin-left:calc(50% - min(47.5vw,790px))}}.cells{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:14px}.cells figure{background:var(--card);border:1px solid var(--line);border-radius:8px;overflow:hidden}
 .cells img{width:100%;display:block;image-rendering:auto}.cells figcaption{padding:6px 8px;line-height:1.35;overflow-wrap:anywhere}.cells b{color:var(--fg)}
 pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto;font-size:12.5px}summary{cursor:pointer;color:var(--soft)}
 )";
