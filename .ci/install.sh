@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev
   libxxhash-dev libzip-dev libhdf5-dev libstb-dev libjpeg62-turbo-dev libpng-dev libtiff-dev zlib1g-dev
-  libhnswlib-dev doctest-dev libopenmpi-dev openmpi-bin liblinear-dev "$@")
+  libhnswlib-dev libnlopt-dev doctest-dev libopenmpi-dev openmpi-bin liblinear-dev "$@")
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
