@@ -28,7 +28,7 @@ double rank_correlation_with_time(std::span<const double> curve);
 Trend trend_of(std::span<const double> curve);
 
 struct GeneClusterOptions {
-  KShapeOptions shape;       ///< shape.k: number of clusters; 0: 2 to 6, by silhouette
+  KShapeOptions shape = {};  ///< shape.k: number of clusters; 0: 2 to 6, by silhouette
   double flat_range = 0.05;  ///< genes with a smaller range are not clustered
 };
 

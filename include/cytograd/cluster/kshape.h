@@ -24,7 +24,7 @@ struct KShapeOptions {
   double tolerance = 1e-6;  ///< change of inertia at which a start ends
   EmptyCluster empty = EmptyCluster::reseed;
   uint64_t seed = 0;
-  std::vector<int64_t> initial;  ///< k rows whose curves are the first centroids: one start
+  std::vector<int64_t> initial = {};  ///< k rows whose curves are the first centroids: one start
 };
 
 struct Clusters {
@@ -47,7 +47,7 @@ struct KMeansOptions {
   int64_t starts = 10;  ///< drawn by k-means++ (Arthur and Vassilvitskii 2007)
   int64_t max_iterations = 300;
   uint64_t seed = 0;
-  std::vector<int64_t> initial;  ///< as of KShapeOptions
+  std::vector<int64_t> initial = {};  ///< as of KShapeOptions
 };
 
 /// Lloyd's iteration by Euclidean distance until no label changes; a cluster that lost its curves
