@@ -116,7 +116,7 @@ inline Tensor kernel_mmd(const Tensor& x, const Tensor& y, bool unbiased = false
   const double bandwidth = sum(squared.detach()).item() / (points * points - points);
   Tensor kernel;
   for (int i = 0; i < 5; ++i) {
-    const double width = std::max(bandwidth * std::ldexp(1.0, i - 2), 1e-300);
+    const double width = std::max(bandwidth * std::ldexp(1.0, i - 2), 1e-30);
     const Tensor term = exp(squared * (-1 / width));
     kernel = kernel.defined() ? kernel + term : term;
   }
