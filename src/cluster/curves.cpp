@@ -78,7 +78,7 @@ std::vector<ShapeMatch> all_matches(const Curves& x, const Curves& y, bool swapp
   const int64_t n = x.length, width = 2 * n - 1;
   const std::vector<double> norms_x = norms_of(x), norms_y = norms_of(y);
   std::vector<ShapeMatch> out(static_cast<size_t>(x.rows * y.rows));
-  constexpr int64_t rows = 64, columns = 8;  // products of a tile stay in the second cache
+  constexpr int64_t rows = 128, columns = 4;  // products of a tile stay in the second cache
   parallel_for(x.rows, rows, [&](int64_t begin, int64_t end) {
     std::vector<double> shifts, products;
     for (int64_t first = 0; first < y.rows; first += columns) {
@@ -99,9 +99,9 @@ std::vector<ShapeMatch> all_matches(const Curves& x, const Curves& y, bool swapp
   return out;
 }
 
-// The eigenvector of the largest eigenvalue of a matrix [n, n] without negative ones. Squaring
-// doubles every ratio of eigenvalues' logarithms: after p times it is a power of 2^p, of rank one
-// to rounding unless the largest two agree in all digits. Then one step with the matrix itself.
+// The eigenvector of the largest eigenvalue of a matrix [n, n] without negative ones. Each
+// squaring squares the ratios of its eigenvalues, so that soon one of them is left, unless the
+// largest two agree in all digits. Then two steps with the matrix itself.
 std::vector<double> first_eigenvector(const std::vector<double>& matrix, int64_t n,
                                       double& eigenvalue) {
   const auto trace = [n](const std::vector<double>& m) {

@@ -127,7 +127,7 @@ std::vector<double> shape_silhouettes(const Curves& curves,
   }
   const auto rows = static_cast<size_t>(curves.rows);
   std::vector<double> each(labelings.size() * rows);
-  parallel_for(curves.rows, 64, [&](int64_t begin, int64_t end) {
+  parallel_for(curves.rows, 128, [&](int64_t begin, int64_t end) {
     Curves block{end - begin, curves.length, {}};
     block.values.assign(curves.values.begin() + begin * curves.length,
                         curves.values.begin() + end * curves.length);
