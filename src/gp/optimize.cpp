@@ -136,9 +136,8 @@ Maximum maximise(const Objective& f, const std::vector<double>& start,
   return watched.best();
 #else
   throw StateError(
-      "maximise: L-BFGS expects a build with NLopt, got one without; install libnlopt-dev and "
-      "build "
-      "again, or choose adam");
+      "maximise: expected a build with NLopt for L-BFGS, got one without; install libnlopt-dev "
+      "and build again, or choose adam");
 #endif
 }
 

