@@ -67,8 +67,8 @@ TEST_CASE("shape distance: ramps, a sigmoid and shifted bells of 100 points") {
     up.push_back(t);
     down.push_back(-t);
     sigmoid.push_back(1 / (1 + std::exp(6 - 12 * t)));
-    early.push_back(std::exp(-(t - .5) * (t - .5) / .02));
-    late.push_back(std::exp(-(t - .7) * (t - .7) / .02));
+    early.push_back(std::exp(-(t - .5) * (t - .5) / .01));
+    late.push_back(std::exp(-(t - .7) * (t - .7) / .01));
   }
   close_values({shape_match(z(up), z(down)).distance}, {.585752}, half_digit);
   close_values({shape_match(z(up), z(sigmoid)).distance}, {.035941}, half_digit);

@@ -39,7 +39,6 @@ void check_kernel(const Kernel& kernel,
   const GradCheck slopes = gradcheck(
       [&](const Tensors& in) { return kernel.covariance(in[0], in[1]) * 1.0; }, {x, values});
   INFO(slopes.place);
-  // Not in x for a kernel that has a kink where points meet: the convention there is slope 0.
   CHECK(slopes.passed(1e-6));
 }
 
@@ -67,10 +66,16 @@ TEST_CASE("gp kernels: Matern 1/2, with gradients in its lengthscale") {
   for (size_t i = 0; i < 3; ++i)
     for (size_t j = 0; j < 3; ++j) expected.push_back(std::exp(-distance(i, j) / .7));
   check_close(kernel.covariance(x, kernel.log_values()), expected, 1e-14);
+  // In x only beside other points: where points meet it has a kink, with slope 0 by convention.
   const GradCheck slopes = gradcheck([&](const Tensors& in) { return kernel.covariance(x, in[0]); },
                                      {kernel.log_values()});
   INFO(slopes.place);
   CHECK(slopes.passed(1e-6));
+  const GradCheck moved =
+      gradcheck([&](const Tensors& in) { return kernel.covariance(in[0], in[1], in[2]); },
+                {x, Tensor::from<double>({.3, .2, -.4, .9}, {2, 2}), kernel.log_values()});
+  INFO(moved.place);
+  CHECK(moved.passed(1e-6));
 }
 
 TEST_CASE("gp kernels: sums and products, noise inside a product too") {

@@ -145,21 +145,55 @@ TEST_CASE("kernel mmd: values by hand, invariances, gradients") {
   near(kernel_mmd(x, x).item(), 0, 1e-12);
   const Tensor one = Tensor::ones({3, 2}, Dtype::float64);
   near(kernel_mmd(one, one).item(), 0, 1e-12);
-  // The bandwidth is a constant to the gradient, not to differences; a step that leaves it as it is
-  // cannot be taken, so the slope is compared with the formula for one pair of points:
-  // K_xy = sum exp(-D / (bw 2^(i - 2))), bw = D, value = 10 - 2 K_xy.
-  const Tensor a = Tensor::from<double>({0}, {1, 1}), b = Tensor::from<double>({2}, {1, 1});
-  a.set_requires_grad(true);
-  const Tensor value = kernel_mmd(a, b);
-  double k = 0, slope = 0;  // of K in a
-  for (int i = 0; i < 5; ++i) {
-    const double width = 4 * std::ldexp(1.0, i - 2), term = std::exp(-4 / width);
-    k += term;
-    slope += term * 4 / width;  // -d(D)/da / width, D = (a - b)^2
+}
+
+TEST_CASE("kernel mmd: gradients beside differences at a bandwidth that is held") {
+  constexpr size_t n = 7, m = 5, d = 3;
+  const Tensor x = normal(n, d, 5), y = normal(m, d, 6, 2);
+  const auto squared = [](const std::vector<double>& points, size_t i, size_t j) {
+    double sum = 0;
+    for (size_t k = 0; k < d; ++k) sum += std::pow(points[i * d + k] - points[j * d + k], 2);
+    return sum;
+  };
+  std::vector<double> points = x.to_vector<double>();
+  const std::vector<double> fixed = y.to_vector<double>();
+  points.insert(points.end(), fixed.begin(), fixed.end());
+  double bandwidth = 0;
+  for (size_t i = 0; i < n + m; ++i)
+    for (size_t j = 0; j < n + m; ++j)
+      bandwidth += squared(points, i, j) / ((n + m) * (n + m - 1.0));
+  for (const bool unbiased : {false, true}) {
+    CAPTURE(unbiased);
+    const auto value = [&] {
+      double sum = 0;
+      for (size_t i = 0; i < n + m; ++i)
+        for (size_t j = 0; j < n + m; ++j) {
+          const bool left = i < n, same = left == (j < n);
+          const double rows = left ? n : m;
+          if (unbiased && i == j) continue;
+          double k = 0;
+          for (int s = -2; s <= 2; ++s)
+            k += std::exp(-squared(points, i, j) / std::ldexp(bandwidth, s));
+          sum += same ? k / (rows * (unbiased ? rows - 1 : rows)) : -k / (n * m);
+        }
+      return sum;
+    };
+    const Tensor leaf = x.clone();
+    leaf.set_requires_grad(true);
+    const Tensor loss = kernel_mmd(leaf, y, unbiased);
+    near(loss.item(), value(), 1e-12);
+    loss.backward();
+    const std::vector<double> slopes = leaf.grad().to_vector<double>();
+    for (size_t i = 0; i < n * d; ++i) {
+      constexpr double h = 1e-6;
+      const double at = points[i];
+      points[i] = at + h;
+      const double above = value();
+      points[i] = at - h;
+      near(slopes[i], (above - value()) / (2 * h), 1e-8);
+      points[i] = at;
+    }
   }
-  near(value.item(), 10 - 2 * k, 1e-12);
-  value.backward();
-  near(a.grad().item(), -2 * slope, 1e-12);
 }
 
 TEST_CASE("class alignment: weights, classes of several labels, classes that are too small") {
