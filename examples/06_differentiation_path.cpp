@@ -2,7 +2,7 @@
 // counts of blood formation with a known answer, an RNA variational autoencoder, a Gaussian process
 // from stem cells by way of GMP to segmented neutrophils in its latent space, decoded expression
 // along the path, and clusters of genes by shape. Expected: at least 0.85 of the planted neutrophil
-// drivers go the right way. Half a minute on one core.
+// drivers go the right way. Ten seconds on one core.
 
 #include <cytograd/autograd/record.h>
 #include <cytograd/cluster/gene_curves.h>

@@ -76,6 +76,11 @@ void write(hid_t parent, const std::string& name, const std::vector<double>& val
 void write(hid_t parent, const std::string& name, const std::vector<int64_t>& values) {
   plain_array(parent, name, values, H5T_NATIVE_INT64, H5T_STD_I64LE);
 }
+void write(hid_t parent, const std::string& name, const std::vector<bool>& values) {
+  const std::vector<int8_t> bytes(values.begin(), values.end());
+  const H5Id type = bool_type();
+  plain_array(parent, name, bytes, type, type);
+}
 void write(hid_t parent, const std::string& name, const std::vector<std::string>& values) {
   write_strings(parent, name, values);
 }
@@ -152,6 +157,8 @@ void check_table(const AnnTable& table, int64_t rows, const std::string& name) {
       for (const std::string& s : *strings) check_text(s, "value");
     } else if (const auto* reals = std::get_if<std::vector<double>>(&column)) {
       size = reals->size();
+    } else if (const auto* flags = std::get_if<std::vector<bool>>(&column)) {
+      size = flags->size();
     } else {
       size = std::get<std::vector<int64_t>>(column).size();
     }

@@ -3,15 +3,18 @@
 #include <cstring>
 
 #include "cytograd/core/error.h"
+#include "io/lzf_filter.h"
 
 namespace cytograd::io {
 namespace {
 
 constexpr hsize_t most_values = hsize_t{1} << 32;
+constexpr hssize_t most_names = 1'000'000;  // of a list or group
 
 H5Id open_file(const std::string& path) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);
+  register_lzf();
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) h5ad_fault("", "no HDF5 file", "an .h5ad file");
   return {file, H5Fclose, "file"};
@@ -84,7 +87,7 @@ H5Id Hdf5Reader::dataset(const std::string& place) const {
     const H5Z_filter_t filter = H5Pget_filter2(options, static_cast<unsigned>(i), &flags, &values,
                                                nullptr, sizeof name, name, &config);
     if (H5Zfilter_avail(filter) <= 0)
-      h5ad_fault(place, "compression filter " + std::to_string(filter) + " " + name, "gzip or none",
+      h5ad_fault(place, "compression filter " + std::to_string(filter) + " " + name, "gzip or lzf",
                  "save the file again with gzip");
   }
   return out;
@@ -174,6 +177,81 @@ std::vector<int64_t> Hdf5Reader::integer_attribute(const std::string& place,
   if (H5Tget_class(type) != H5T_INTEGER || count < 1 || count > 16) return {};
   std::vector<int64_t> out(static_cast<size_t>(count));
   if (H5Aread(id, H5T_NATIVE_INT64, out.data()) < 0) return {};
+  return out;
+}
+
+std::optional<std::vector<std::string>> Hdf5Reader::list_attribute(const std::string& place,
+                                                                   const char* name) const {
+  if (!has(place) || H5Aexists_by_name(file_, place.c_str(), name, H5P_DEFAULT) <= 0)
+    return std::nullopt;
+  const H5Id id(H5Aopen_by_name(file_, place.c_str(), name, H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
+                "attribute");
+  const H5Id type(H5Aget_type(id), H5Tclose, "type");
+  const H5Id space(H5Aget_space(id), H5Sclose, "space");
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  std::vector<std::string> out;
+  // An empty list has no strings to tell its type.
+  if (count <= 0) return out;
+  if (H5Tis_variable_str(type) <= 0 || count > most_names)
+    h5ad_fault(place, std::string("attribute ") + name + " of another form", "a list of strings");
+  std::vector<char*> texts(static_cast<size_t>(count));
+  if (H5Aread(id, type, texts.data()) < 0)
+    h5ad_fault(place, std::string("attribute ") + name + " that cannot be read", "a whole file");
+  for (char* text : texts) {
+    out.emplace_back(text ? text : "");
+    H5free_memory(text);
+  }
+  return out;
+}
+
+bool Hdf5Reader::flag_attribute(const std::string& place, const char* name) const {
+  if (!has(place) || H5Aexists_by_name(file_, place.c_str(), name, H5P_DEFAULT) <= 0) return false;
+  const H5Id id(H5Aopen_by_name(file_, place.c_str(), name, H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
+                "attribute");
+  const H5Id type(H5Aget_type(id), H5Tclose, "type");
+  const H5Id space(H5Aget_space(id), H5Sclose, "space");
+  char value = 0;
+  return H5Tget_size(type) == 1 && H5Sget_simple_extent_npoints(space) == 1 &&
+         H5Aread(id, type, &value) >= 0 && value != 0;
+}
+
+std::vector<std::string> Hdf5Reader::children(const std::string& place) const {
+  if (!is_group(place)) return {};
+  const H5Id group(H5Gopen2(file_, place.c_str(), H5P_DEFAULT), H5Gclose, "group");
+  H5G_info_t info;
+  if (H5Gget_info(group, &info) < 0 || info.nlinks > static_cast<hsize_t>(most_names))
+    h5ad_fault(place, "entries that cannot be listed", "a whole group");
+  std::vector<std::string> out;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const auto size = [&](char* to, size_t bytes) {
+      return H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, to, bytes, H5P_DEFAULT);
+    };
+    const ssize_t length = size(nullptr, 0);
+    if (length < 0) h5ad_fault(place, "entries that cannot be listed", "a whole group");
+    std::string name(static_cast<size_t>(length) + 1, '\0');
+    size(name.data(), name.size());
+    name.pop_back();
+    out.push_back(std::move(name));
+  }
+  return out;
+}
+
+std::vector<float> Hdf5Reader::real_rows(const std::string& place, hsize_t first,
+                                         hsize_t count) const {
+  const H5Id set = dataset(place);
+  const H5Id type(H5Dget_type(set), H5Tclose, "type");
+  const H5T_class_t kind = H5Tget_class(type);
+  if (kind != H5T_FLOAT && kind != H5T_INTEGER) h5ad_fault(place, "no numbers", "numbers");
+  const std::vector<hsize_t> whole = shape(place);
+  if (whole.size() != 2) h5ad_fault(place, "one axis", "[cells, genes]");
+  const hsize_t from[2] = {first, 0}, part[2] = {count, whole[1]};
+  std::vector<float> out(count_of({count, whole[1]}, place));
+  if (out.empty()) return out;
+  const H5Id space(H5Dget_space(set), H5Sclose, "space");
+  const H5Id memory(H5Screate_simple(2, part, nullptr), H5Sclose, "space");
+  if (H5Sselect_hyperslab(space, H5S_SELECT_SET, from, nullptr, part, nullptr) < 0 ||
+      H5Dread(set, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, out.data()) < 0)
+    h5ad_fault(place, "data that cannot be read", "a whole array", "copy the file again");
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace cytograd::io {
 [[noreturn]] void h5ad_fault(const std::string& place, const std::string& found,
                              const std::string& expected, const std::string& hint = "");
 
-/// Reads arrays of an open HDF5 file. Only hard links are followed; arrays that keep their data
-/// elsewhere are refused; sizes are checked before memory is taken.
+/// Reads arrays of an open HDF5 file, compressed by gzip, szip or lzf. Only hard links are
+/// followed; arrays that keep their data elsewhere are refused; sizes are checked before memory is
+/// taken.
 class Hdf5Reader {
  public:
   explicit Hdf5Reader(const std::string& path);
@@ -28,9 +30,20 @@ class Hdf5Reader {
   /// A string attribute, "" if there is none.
   std::string attribute(const std::string& place, const char* name) const;
   std::vector<int64_t> integer_attribute(const std::string& place, const char* name) const;
+  /// A list of strings, or nothing if there is no such attribute.
+  std::optional<std::vector<std::string>> list_attribute(const std::string& place,
+                                                         const char* name) const;
+  /// A number of one byte, as anndata writes true and false; false if there is none.
+  bool flag_attribute(const std::string& place, const char* name) const;
+
+  /// Names in a group, sorted.
+  std::vector<std::string> children(const std::string& place) const;
+  /// Rows first .. first + count - 1 of an array of two axes.
+  std::vector<float> real_rows(const std::string& place, hsize_t first, hsize_t count) const;
+  /// An open array, after all checks.
+  H5Id dataset(const std::string& place) const;
 
  private:
-  H5Id dataset(const std::string& place) const;
   H5Id file_;
 };
 

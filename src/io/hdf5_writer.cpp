@@ -32,14 +32,6 @@ H5Id space_of(std::span<const hsize_t> shape) {
           "data space"};
 }
 
-// anndata writes booleans as this enumeration of int8, as h5py does.
-H5Id bool_type() {
-  H5Id type(H5Tenum_create(H5T_STD_I8LE), H5Tclose, "bool type");
-  for (const auto& [name, number] : {std::pair("FALSE", int8_t{0}), std::pair("TRUE", int8_t{1})})
-    require(H5Tenum_insert(type, name, &number), "bool type");
-  return type;
-}
-
 void put_attribute(hid_t object, const char* name, hid_t memory_type, hid_t file_type,
                    std::span<const hsize_t> shape, const void* data) {
   const H5Id space = space_of(shape);
@@ -102,6 +94,13 @@ H5Id create_group(hid_t parent, const std::string& name) {
   const H5Id options(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, "group options");
   require(H5Pset_obj_track_times(options, false), "group options");
   return {H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, options, H5P_DEFAULT), H5Gclose, "group"};
+}
+
+H5Id bool_type() {
+  H5Id type(H5Tenum_create(H5T_STD_I8LE), H5Tclose, "bool type");
+  for (const auto& [name, number] : {std::pair("FALSE", int8_t{0}), std::pair("TRUE", int8_t{1})})
+    require(H5Tenum_insert(type, name, &number), "bool type");
+  return type;
 }
 
 void write_attribute(hid_t object, const char* name, const std::string& text) {

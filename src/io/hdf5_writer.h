@@ -37,6 +37,8 @@ class Hdf5Image {
   H5Id file_;
 };
 
+/// True and false as h5py and anndata store them: an enumeration of one byte.
+H5Id bool_type();
 H5Id create_group(hid_t parent, const std::string& name);
 void write_attribute(hid_t object, const char* name, const std::string& text);
 void write_attribute(hid_t object, const char* name, std::span<const int64_t> values);

@@ -50,7 +50,42 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
+std::string step_of(const HvgOptions& hvg, size_t genes) {
+  return text("highly_variable_genes flavour=",
+              hvg.flavour == HvgFlavour::seurat ? "seurat" : "cell_ranger",
+              hvg.n_top ? text(" n_top=", *hvg.n_top)
+                        : text(" min_mean=", hvg.min_mean, " max_mean=", hvg.max_mean,
+                               " min_dispersion=", hvg.min_dispersion),
+              " genes=", genes);
+}
+
 }  // namespace
+
+const char* name_of(ExpressionState state) {
+  switch (state) {
+    case ExpressionState::counts:
+      return "counts";
+    case ExpressionState::lognorm:
+      return "lognorm";
+    case ExpressionState::scaled:
+      return "scaled";
+    case ExpressionState::centred:
+      return "centred";
+  }
+  throw InternalError("name_of: no such state");
+}
+
+ExpressionState state_of(const CsrMatrix& x, bool has_deviations) {
+  bool whole = true;
+  float largest = 0;
+  for (const float v : x.values) {
+    if (v < 0) return ExpressionState::centred;
+    whole = whole && v == std::floor(v);
+    largest = std::max(largest, v);
+  }
+  if (whole) return ExpressionState::counts;
+  return has_deviations && largest == 10 ? ExpressionState::scaled : ExpressionState::lognorm;
+}
 
 void check_expression(const char* op, const CsrMatrix& x) {
   check<ValueError>(x.rows >= 0 && x.columns >= 0 &&
@@ -236,30 +271,34 @@ std::vector<float> unit_rows(const CsrMatrix& x, const std::vector<int64_t>& row
   return out;
 }
 
-Preprocessed preprocess(CsrMatrix counts, const PreprocessOptions& options) {
+Preprocessed preprocess(CsrMatrix x, const PreprocessOptions& options) {
   Preprocessed out;
-  out.normalised = normalise_total(counts, options.normalise);
-  out.steps.push_back(text("normalise_total target=", out.normalised.target,
-                           options.normalise.target ? "" : " (median)",
-                           " empty_cells=", out.normalised.empty_cells,
-                           " genes_left_out=", out.normalised.left_out.size()));
-  log1p(counts);
-  out.steps.push_back("log1p base=e");
-  if (options.variable) {
-    const HvgOptions& hvg = *options.variable;
-    out.variable = highly_variable_genes(counts, hvg);
-    out.genes = out.variable.genes;
-    out.steps.push_back(text("highly_variable_genes flavour=",
-                             hvg.flavour == HvgFlavour::seurat ? "seurat" : "cell_ranger",
-                             hvg.n_top ? text(" n_top=", *hvg.n_top)
-                                       : text(" min_mean=", hvg.min_mean, " max_mean=",
-                                              hvg.max_mean, " min_dispersion=", hvg.min_dispersion),
-                             " genes=", out.genes.size()));
-    out.x = columns_of(counts, out.genes);
+  if (options.logarithms) {
+    check_expression("preprocess", x);
+    out.steps.push_back("input: logarithms of normalised counts");
   } else {
-    for (int64_t g = 0; g < counts.columns; ++g) out.genes.push_back(g);
-    out.x = std::move(counts);
+    out.normalised = normalise_total(x, options.normalise);
+    out.steps.push_back(text("normalise_total target=", out.normalised.target,
+                             options.normalise.target ? "" : " (median)",
+                             " empty_cells=", out.normalised.empty_cells,
+                             " genes_left_out=", out.normalised.left_out.size()));
+    log1p(x);
+    out.steps.push_back("log1p base=e");
   }
+  if (!options.genes.empty()) {
+    out.genes = options.genes;
+    out.steps.push_back(text("genes chosen beforehand genes=", out.genes.size()));
+  } else if (options.variable) {
+    out.variable = highly_variable_genes(x, *options.variable);
+    out.genes = out.variable.genes;
+    out.steps.push_back(step_of(*options.variable, out.genes.size()));
+  } else {
+    for (int64_t g = 0; g < x.columns; ++g) out.genes.push_back(g);
+  }
+  check<ValueError>(!out.genes.empty(), "preprocess",
+                    "no gene is highly variable; other limits, or keep all genes");
+  const bool all = options.genes.empty() && !options.variable;
+  out.x = all ? std::move(x) : columns_of(x, out.genes);
   out.scale = fit_scale(out.x, options.clip);
   out.steps.push_back(text("scale by deviation, clip=", options.clip, " low=", out.scale.low,
                            " high=", out.scale.high));

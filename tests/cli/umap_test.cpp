@@ -124,8 +124,9 @@ TEST_CASE("h5ad tables: sparse counts with classes, and what is refused") {
   CHECK(paul.labels->categories.size() == 7);
   CHECK_THROWS_AS(read_h5ad_table(*data / "paul15_subset/paul15_240genes.h5ad", "obsm/X_none"),
                   DataError);
-  // Compressed with lzf, older than 0.7, or without X: refused with a reason.
-  for (const std::string name : {"v0.5.0", "v0.7.0", "v0.7.8", "v0.11.4"}) {
+  CHECK(read_h5ad_table(*data / "anndata_archives/v0.7.0.h5ad").values.columns == 20);  // lzf
+  // Older than 0.7, or without X: refused with a reason.
+  for (const std::string name : {"v0.5.0", "v0.11.4"}) {
     std::string id = "nothing";
     try {
       read_h5ad_table((*data / "anndata_archives" / (name + ".h5ad")).string());

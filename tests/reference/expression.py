@@ -1,8 +1,12 @@
-"""Prints tests/rna/reference_expected.h: highly variable genes by scanpy on the counts of tests/rna/reference_test.cpp.
-Usage: expression.py > tests/rna/reference_expected.h"""
+"""Prints tests/rna/reference_expected.h: highly variable genes by scanpy on the counts of tests/rna/reference_test.cpp, and on real
+ones where there are: DATA, CYTOGRAD_DATA or ../shared/data holds paul15_subset and pbmc68k_reduced.
+Usage: expression.py [DATA] > tests/rna/reference_expected.h"""
 import math
+import os
+import sys
 
 import anndata
+import h5py
 import numpy as np
 import scanpy as sc
 from scipy.sparse import csr_matrix
@@ -35,4 +39,25 @@ for flavour in ("seurat", "cell_ranger"):
         array(f"{name}_genes", np.flatnonzero(data.var["highly_variable"]), "int64_t")
         if number:
             array(f"{flavour}_normalised", data.var["dispersions_norm"].astype(float), "double")
+
+
+def real(name, data):
+    for flavour in ("seurat", "cell_ranger"):
+        for number in (100, None):
+            copy = data.copy()
+            sc.pp.highly_variable_genes(copy, flavor=flavour, n_top_genes=number)
+            array(f"{name}_{flavour}_{'top' if number else 'cut'}", np.flatnonzero(copy.var["highly_variable"]), "int64_t")
+
+
+here = os.path.dirname(os.path.abspath(__file__))
+folder = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CYTOGRAD_DATA", os.path.join(here, "../../../shared/data"))
+paul = anndata.read_h5ad(os.path.join(folder, "paul15_subset/paul15_240genes.h5ad"))
+sc.pp.normalize_total(paul, target_sum=1e4)
+sc.pp.log1p(paul)
+real("paul15", paul)
+with h5py.File(os.path.join(folder, "pbmc68k_reduced/10x_pbmc68k_reduced.h5ad")) as file:
+    raw = file["raw.X"]
+    pbmc = anndata.AnnData(csr_matrix((raw["data"][:], raw["indices"][:], raw["indptr"][:]), shape=(700, 765)))
+pbmc.uns["log1p"] = {"base": None}
+real("pbmc68k", pbmc)
 print("}  // namespace expected")

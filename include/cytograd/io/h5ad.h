@@ -36,8 +36,8 @@ struct Categorical {
 };
 
 /// One column of a table.
-using Column =
-    std::variant<std::vector<double>, std::vector<int64_t>, std::vector<std::string>, Categorical>;
+using Column = std::variant<std::vector<double>, std::vector<int64_t>, std::vector<std::string>,
+                            Categorical, std::vector<bool>>;
 
 /// Columns in order, and one name per row.
 struct AnnTable {

@@ -17,6 +17,19 @@
 
 namespace cytograd::rna {
 
+/// What the values of a matrix are.
+enum class ExpressionState {
+  counts,   ///< whole numbers
+  lognorm,  ///< logarithms of normalised counts: any other values of at least 0
+  scaled,   ///< divided by the deviation of the gene and cut at 10
+  centred,  ///< some are negative: the mean was taken off
+};
+/// "counts", "lognorm", "scaled", "centred".
+const char* name_of(ExpressionState state);
+/// By the values: negative ones, else whole numbers, else a largest value of exactly 10 where the
+/// file says by what genes were divided (`has_deviations`).
+ExpressionState state_of(const CsrMatrix& x, bool has_deviations);
+
 struct NormaliseOptions {
   std::optional<double> target =
       1e4;  ///< sum of a cell afterwards; nothing: the median of the sums
@@ -87,8 +100,11 @@ std::vector<float> unit_rows(const CsrMatrix& x, const std::vector<int64_t>& row
                              const ExpressionScale& scale);
 
 struct PreprocessOptions {
+  bool logarithms =
+      false;  ///< x is normalised and logarithmic already: the first steps are left out
   NormaliseOptions normalise = {};
   std::optional<HvgOptions> variable = HvgOptions{};  ///< nothing: all genes are kept
+  std::vector<int64_t> genes = {};  ///< keep these, rising, in the place of what `variable` says
   double clip = 10;
 };
 struct Preprocessed {
@@ -100,6 +116,7 @@ struct Preprocessed {
   std::vector<std::string> steps;  ///< what was done with which numbers, for people and files
 };
 /// normalise_total, log1p, highly_variable_genes, columns_of, fit_scale.
-Preprocessed preprocess(CsrMatrix counts, const PreprocessOptions& options = {});
+/// @throws as those
+Preprocessed preprocess(CsrMatrix x, const PreprocessOptions& options = {});
 
 }  // namespace cytograd::rna

@@ -1,0 +1,243 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/common.h"
+#include "cli/rna_summary.h"
+#include "cytograd/io/text.h"
+#include "cytograd/rna/expression.h"
+
+/// @file
+/// `cyto rna`: what is in files of single cells, and from counts to what a network is trained on.
+
+namespace cytograd::cli {
+namespace {
+
+struct InspectOptions : CommonOptions {
+  std::string file, source;
+};
+
+struct PreprocessCommand : CommonOptions {
+  std::string file, source = "X", state = "auto", target = "10000", hvg = "seurat";
+  int64_t n_top = 2432;
+  double exclude_above = 0, clip = 10;
+  bool exact = false;
+};
+
+// "raw" is raw/X, "layer:counts" is layers/counts.
+std::string matrix_of(const std::string& source) {
+  if (source == "raw") return "raw/X";
+  if (source.starts_with("layer:")) return "layers/" + source.substr(6);
+  if (source.empty() || source == "X") return source;
+  throw ConfigError("--expr-source expects X, raw or layer:NAME, got " + escape_control(source) +
+                    " [cli]");
+}
+
+void inspect(InspectOptions& o) {
+  const SingleCells cells = read_single_cells(o.file, matrix_of(o.source));
+  console().out(o.json ? summary_json(cells).dump(2) + "\n" : summary_text(cells));
+  for (const std::string& note : cells.notes) console().note(note);
+}
+
+bool has_deviations(const AnnTable& var) {
+  return std::any_of(var.columns.begin(), var.columns.end(),
+                     [](const auto& column) { return column.first == "std"; });
+}
+
+// Whether the values are logarithms already. @throws DataError for what cannot be a start
+bool logarithms(const PreprocessCommand& o, const SingleCells& cells) {
+  using rna::ExpressionState;
+  const ExpressionState found = rna::state_of(cells.x, has_deviations(cells.var));
+  const std::string state = o.state == "auto" ? rna::name_of(found) : o.state;
+  if (found == ExpressionState::centred || state == "scaled")
+    throw DataError(Fault{"rna.values", o.file, cells.matrix,
+                          found == ExpressionState::centred
+                              ? "negative values: the mean of each gene was taken off"
+                              : "values that were divided by the deviation of each gene",
+                          "counts or logarithms of normalised counts",
+                          "see --expr-source raw, layer:NAME"});
+  return state == "lognorm";
+}
+
+// Genes that the column highly_variable of the file marks.
+std::vector<int64_t> marked_genes(const PreprocessCommand& o, const AnnTable& var) {
+  for (const auto& [name, column] : var.columns) {
+    const auto* flags = std::get_if<std::vector<bool>>(&column);
+    if (name != "highly_variable" || !flags) continue;
+    std::vector<int64_t> out;
+    for (size_t g = 0; g < flags->size(); ++g)
+      if ((*flags)[g]) out.push_back(static_cast<int64_t>(g));
+    if (!out.empty()) return out;
+  }
+  throw DataError(Fault{"h5ad.form", o.file, "var/highly_variable", "no gene is marked",
+                        "true and false per gene", "see --hvg seurat"});
+}
+
+rna::PreprocessOptions options_of(const PreprocessCommand& o, const SingleCells& cells) {
+  rna::PreprocessOptions out;
+  out.logarithms = logarithms(o, cells);
+  out.clip = o.clip;
+  const auto target = parse_double(o.target);
+  if (o.target != "median" && !target)
+    throw ConfigError("--target expects a number or median, got " + escape_control(o.target) +
+                      " [cli]");
+  out.normalise.target = target;
+  if (o.exclude_above > 0) out.normalise.exclude_above = o.exclude_above;
+  if (o.hvg == "none") {
+    out.variable = std::nullopt;
+  } else if (o.hvg == "from-var") {
+    out.genes = marked_genes(o, cells.var);
+  } else {
+    out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(o.hvg), .exact = o.exact};
+    out.variable->n_top = o.n_top > 0 ? std::optional(o.n_top) : std::nullopt;
+  }
+  return out;
+}
+
+template <class T>
+std::vector<T> chosen(const std::vector<T>& values, const std::vector<int64_t>& rows) {
+  std::vector<T> out;
+  for (const int64_t row : rows) out.push_back(values[static_cast<size_t>(row)]);
+  return out;
+}
+
+Column chosen(const Column& column, const std::vector<int64_t>& rows) {
+  return std::visit(
+      [&rows](const auto& values) -> Column {
+        if constexpr (std::is_same_v<std::decay_t<decltype(values)>, Categorical>)
+          return Categorical{chosen(values.codes, rows), values.categories, values.ordered};
+        else
+          return chosen(values, rows);
+      },
+      column);
+}
+
+// Genes that are kept, with what was found of them, in the names that scanpy uses.
+AnnTable gene_table(const AnnTable& var, const rna::Preprocessed& p) {
+  AnnTable out{chosen(var.names, p.genes), {}};
+  std::vector<std::pair<std::string, Column>> found = {{"std", p.scale.deviation}};
+  if (!p.variable.mean.empty()) {
+    found.emplace_back("means", chosen(p.variable.mean, p.genes));
+    found.emplace_back("dispersions", chosen(p.variable.dispersion, p.genes));
+    found.emplace_back("dispersions_norm", chosen(p.variable.normalised, p.genes));
+    found.emplace_back("highly_variable", std::vector<bool>(p.genes.size(), true));
+  }
+  for (const auto& [name, column] : var.columns) {
+    const bool replaced = std::any_of(found.begin(), found.end(),
+                                      [&name = name](const auto& f) { return f.first == name; });
+    if (!replaced) out.columns.emplace_back(name, chosen(column, p.genes));
+  }
+  out.columns.insert(out.columns.end(), found.begin(), found.end());
+  return out;
+}
+
+// The logarithms brought to [0, 1]: zeros stay zeros, or all values are stored.
+CsrMatrix in_unit(const rna::Preprocessed& p) {
+  CsrMatrix out = p.x;
+  for (size_t e = 0; e < out.values.size(); ++e)
+    out.values[e] =
+        static_cast<float>(p.scale.unit(static_cast<double>(out.values[e]), out.indices[e]));
+  return out;
+}
+
+AnnData result(const SingleCells& cells, const rna::Preprocessed& p, bool counts) {
+  AnnData out;
+  out.X = p.x;
+  out.obs = cells.obs;
+  out.var = gene_table(cells.var, p);
+  out.obsm = cells.obsm;
+  if (counts) out.layers["counts"] = rna::columns_of(cells.x, p.genes);
+  out.layers["unit"] = in_unit(p);
+  out.uns = {{"cyto_steps", p.steps},
+             {"cyto_source", cells.matrix},
+             {"cyto_low", p.scale.low},
+             {"cyto_high", p.scale.high},
+             {"cyto_clip", p.scale.clip}};
+  return out;
+}
+
+void preprocess(PreprocessCommand& o) {
+  if (!o.output.ends_with(".h5ad"))
+    throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
+                      " [cli]");
+  require_new_file(o.output, o.force);
+  const SingleCells cells = read_single_cells(o.file, matrix_of(o.source));
+  const rna::PreprocessOptions options = options_of(o, cells);
+  rna::Preprocessed p;
+  try {
+    p = rna::preprocess(cells.x, options);
+  } catch (const DataError& e) {
+    Fault fault = e.fault();
+    fault.file = o.file;
+    throw DataError(fault);
+  }
+  write_h5ad(o.output, result(cells, p, !options.logarithms));
+  std::vector<std::string> notes = cells.notes;
+  notes.insert(notes.end(), p.variable.notes.begin(), p.variable.notes.end());
+  if (p.normalised.empty_cells > 0)
+    notes.push_back(count_text(p.normalised.empty_cells, "cell") + " without counts");
+  for (const std::string& note : notes) console().note(note);
+  if (o.json) {
+    const nlohmann::ordered_json json = {{"cells", p.x.rows},   {"genes", cells.x.columns},
+                                         {"kept", p.x.columns}, {"steps", p.steps},
+                                         {"notes", notes},      {"file", escape_control(o.output)}};
+    console().out(json.dump(2) + "\n");
+  } else {
+    for (const std::string& step : p.steps) console().out(step + "\n");
+  }
+  say_next({o.output}, "cyto rna inspect " + shell_word(o.output));
+}
+
+void add_preprocess(CLI::App& rna) {
+  auto o = std::make_shared<PreprocessCommand>();
+  CLI::App* part = add_command(
+      rna, "preprocess", "Normalise, take logarithms, choose genes, scale",
+      "cyto rna preprocess cells.h5ad -o ready.h5ad --n-top 2432\n"
+      "cyto rna preprocess atlas.h5ad -o ready.h5ad --expr-source raw --hvg cell_ranger\n");
+  part->add_option("file", o->file, ".h5ad file")->required();
+  part->add_option("--expr-source", o->source, "Matrix: X, raw or layer:NAME")
+      ->capture_default_str();
+  part->add_option("--expr-state", o->state, "What it holds: auto, counts, lognorm or scaled")
+      ->check(CLI::IsMember({"auto", "counts", "lognorm", "scaled"}))
+      ->capture_default_str();
+  part->add_option("--target", o->target, "Sum of a cell afterwards, or median")
+      ->capture_default_str();
+  part->add_option("--exclude-above", o->exclude_above,
+                   "Leave genes with more than this share of a cell out of the sums; 0: none")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  part->add_option("--hvg", o->hvg,
+                   "Genes: seurat, cell_ranger, from-var (as marked) or none (all)")
+      ->check(CLI::IsMember({"seurat", "cell_ranger", "from-var", "none"}))
+      ->capture_default_str();
+  part->add_option("--n-top", o->n_top, "How many genes; 0: by limits of mean and dispersion")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  part->add_flag("--hvg-exact", o->exact, "Exactly --n-top: of genes that tie the first ones");
+  part->add_option("--clip", o->clip, "Largest scaled value")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_common_options(*part, *o, with_output | with_force);
+  part->get_option("--output")->required();
+  run_command(*part, o, preprocess);
+}
+
+void add_rna_command(CLI::App& app) {
+  CLI::App* rna = add_command(app, "rna", "Look into files of single cells and prepare them",
+                              "cyto rna inspect cells.h5ad\n"
+                              "cyto rna preprocess cells.h5ad -o ready.h5ad\n");
+  rna->require_subcommand(1);
+  auto o = std::make_shared<InspectOptions>();
+  CLI::App* part = add_command(*rna, "inspect", "Cells, genes, columns, matrices, state of values",
+                               "cyto rna inspect cells.h5ad --json\n");
+  part->add_option("file", o->file, ".h5ad file")->required();
+  part->add_option("--expr-source", o->source, "Matrix to look into: X, raw or layer:NAME");
+  add_common_options(*part, *o, with_nothing);
+  run_command(*part, o, inspect);
+  add_preprocess(*rna);
+}
+
+const Command registered{47, add_rna_command};
+
+}  // namespace
+}  // namespace cytograd::cli

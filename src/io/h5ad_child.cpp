@@ -1,0 +1,152 @@
+#include "io/h5ad_child.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "cytograd/core/error.h"
+
+namespace cytograd::io {
+namespace {
+
+constexpr rlim_t most_seconds = 600;
+constexpr uint64_t most_bytes = uint64_t{24} << 30;
+
+void limit_this_process() {
+  for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGINT, SIGTERM})
+    std::signal(signal, SIG_DFL);
+  const rlimit time{most_seconds, most_seconds}, none{0, 0};
+  setrlimit(RLIMIT_CPU, &time);
+  setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // their shadow memory counts as data
+  const rlimit memory{most_bytes, most_bytes};
+  setrlimit(RLIMIT_DATA, &memory);
+#endif
+}
+
+[[noreturn]] void child(int to, const std::function<void(Sender&)>& send) {
+  limit_this_process();
+  Sender out(to);
+  try {
+    send(out);
+  } catch (const DataError& e) {
+    const Fault f = e.fault();
+    out.number(0);
+    for (const std::string& part : {f.id, f.place, f.found, f.expected, f.hint}) out.text(part);
+  } catch (...) {
+    _exit(1);  // out of memory, or a fault inside HDF5
+  }
+  _exit(0);
+}
+
+// Ends and collects the child.
+struct Reaper {
+  pid_t pid;
+  int from;
+  ~Reaper() {
+    close(from);
+    kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+};
+
+}  // namespace
+
+void Sender::bytes(const void* data, size_t size) {
+  for (const char* at = static_cast<const char*>(data); size > 0;) {
+    const ssize_t sent = write(to_, at, size);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) _exit(1);
+    at += sent;
+    size -= static_cast<size_t>(sent);
+  }
+}
+
+void Sender::text(const std::string& s) {
+  number(s.size());
+  bytes(s.data(), s.size());
+}
+
+void Sender::texts(const std::vector<std::string>& v) {
+  number(v.size());
+  for (const std::string& s : v) text(s);
+}
+
+void Receiver::bytes(void* data, size_t size) {
+  for (char* at = static_cast<char*>(data); size > 0;) {
+    const ssize_t got = read(from_, at, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) throw ChildDied();
+    at += got;
+    size -= static_cast<size_t>(got);
+  }
+}
+
+uint64_t Receiver::number() {
+  uint64_t n;
+  bytes(&n, sizeof n);
+  return n;
+}
+
+size_t Receiver::count(size_t size) {
+  const uint64_t n = number();
+  if (n > most_bytes / size) throw ChildDied();
+  return static_cast<size_t>(n);
+}
+
+std::string Receiver::text() {
+  std::string s(count(1), '\0');
+  bytes(s.data(), s.size());
+  return s;
+}
+
+std::vector<std::string> Receiver::texts() {
+  const size_t n = count(sizeof(uint64_t));
+  std::vector<std::string> v;
+  for (size_t i = 0; i < n; ++i) v.push_back(text());
+  return v;
+}
+
+void read_in_child(const std::string& path, const std::function<void(Sender&)>& send,
+                   const std::function<void(Receiver&)>& receive) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    throw FileError(Fault{"file.missing", path, "", "no such file", "", ""});
+  if (access(path.c_str(), R_OK) != 0)
+    throw FileError(Fault{"file.permission", path, "", "not readable", "", ""});
+  int ends[2];
+  if (pipe(ends) != 0)
+    throw FileError(Fault{"file.io", path, "", std::strerror(errno), "a pipe", ""});
+  const pid_t pid = fork();
+  if (pid == 0) {
+    close(ends[0]);
+    child(ends[1], send);
+  }
+  close(ends[1]);
+  if (pid < 0) {
+    close(ends[0]);
+    throw FileError(Fault{"file.io", path, "", std::strerror(errno), "a process to read it", ""});
+  }
+  const Reaper reaper{pid, ends[0]};
+  try {
+    Receiver in(ends[0]);
+    if (in.number() != 1) {
+      Fault f{in.text(), path, in.text(), in.text(), in.text(), in.text()};
+      throw DataError(f);
+    }
+    receive(in);
+  } catch (const ChildDied&) {
+    throw DataError(Fault{"h5ad.crash", path, "", "the HDF5 library failed on this file",
+                          "a whole .h5ad file", "copy it again, or write it again with anndata"});
+  }
+}
+
+}  // namespace cytograd::io
