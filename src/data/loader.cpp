@@ -41,15 +41,16 @@ Image read_opaque(const std::string& path, ImageOptions options) {
   return out;
 }
 
-// A batch in work.
+// A batch in work. Each sample is one piece of work: decoded once for all of its views.
 struct Slot {
   Batch batch;
+  int64_t samples = 0;
   std::vector<uint64_t> streams;  // per sample: names its random numbers
   std::vector<RawPart> parts;     // with LoaderOptions::raw
   int64_t claimed = 0, done = 0;
   int64_t failed_at = -1;  // the first sample that failed
   std::exception_ptr error;
-  bool ready() const { return done == batch.size(); }
+  bool ready() const { return done == samples; }
 };
 
 }  // namespace
@@ -116,23 +117,25 @@ struct Loader::State {
     auto slot = std::make_shared<Slot>();
     const int64_t first = next_batch * size.batch;
     const int64_t n = std::min(size.batch, size.samples - first);
+    const int64_t rows = n * options.views;
     Batch& b = slot->batch;
     b.epoch = epoch;
     b.number = next_batch++;
     const int64_t side = options.preprocess.size;
     if (options.raw)
-      slot->parts.resize(static_cast<size_t>(n));
+      slot->parts.resize(static_cast<size_t>(rows));
     else
-      b.images = Tensor::empty({n, side, side, 3});
-    b.labels = Tensor::empty({n}, Dtype::int64);
-    for (int64_t i = 0; i < n; ++i) {
-      const size_t at = static_cast<size_t>(first + i);
+      b.images = Tensor::empty({rows, side, side, 3});
+    b.labels = Tensor::empty({rows}, Dtype::int64);
+    for (int64_t row = 0; row < rows; ++row) {
+      const size_t at = static_cast<size_t>(first + row % n);
       const Sample& s = dataset.samples[static_cast<size_t>(order[at])];
       b.indices.push_back(order[at]);
       b.domains.push_back(s.domain);
-      b.labels.data<int64_t>()[i] = s.label;
-      slot->streams.push_back(streams[at]);
+      b.labels.data<int64_t>()[row] = s.label;
+      if (row < n) slot->streams.push_back(streams[at]);
     }
+    slot->samples = n;
     slots.push_back(slot);
     return slot;
   }
@@ -140,7 +143,7 @@ struct Loader::State {
   // With the lock held: a batch with work to claim, begun if there is room.
   std::shared_ptr<Slot> find_slot() {
     for (const auto& slot : slots)
-      if (slot->claimed < slot->batch.size()) return slot;
+      if (slot->claimed < slot->samples) return slot;
     if (!started || next_batch >= batches() ||
         static_cast<int64_t>(slots.size()) >= options.prefetch)
       return nullptr;
@@ -177,27 +180,29 @@ struct Loader::State {
         error = std::current_exception();
       }
       lock.lock();
-      if (fault) blank(*slot, i, *std::move(fault));
+      if (fault) blank(*slot, i, *fault);
       if (error && (slot->failed_at < 0 || i < slot->failed_at)) {
         slot->failed_at = i;
         slot->error = error;
       }
-      if (options.raw && slot->done + 1 == slot->batch.size() && !slot->error) {
+      if (options.raw && slot->done + 1 == slot->samples && !slot->error) {
         // The last of them joins the parts, while `done` still says that the batch is in work.
         lock.unlock();
         error = joined(*slot);
         lock.lock();
         if (error) slot->error = error;
       }
-      if (++slot->done == slot->batch.size()) finished.notify_all();
+      if (++slot->done == slot->samples) finished.notify_all();
     }
   }
 
   // With the lock held: nothing of a sample that could not be read remains.
-  void blank(Slot& slot, int64_t i, Fault fault) {
+  void blank(Slot& slot, int64_t i, const Fault& fault) {
     const int64_t values = options.preprocess.size * options.preprocess.size * 3;
-    std::fill_n(slot.batch.images.data<float>() + i * values, values, 0.0f);
-    slot.batch.faults.emplace(i, std::move(fault));
+    for (int64_t row = i; row < slot.batch.size(); row += slot.samples) {
+      std::fill_n(slot.batch.images.data<float>() + row * values, values, 0.0f);
+      slot.batch.faults.emplace(row, fault);
+    }
   }
 
   std::exception_ptr joined(Slot& slot) const {
@@ -214,14 +219,18 @@ struct Loader::State {
     const Sample& sample = dataset.samples[static_cast<size_t>(slot.batch.indices[at])];
     const std::shared_ptr<const Image> image = decoded(sample);
     const int64_t side = options.preprocess.size;
-    const Rng rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch),
-                  slot.streams[at]);
-    if (options.raw) {
-      slot.parts[at] = raw_part(*image, sample, options.preprocess, options.augmentation, rng);
-      return;
+    for (int64_t view = 0; view < options.views; ++view) {
+      // Draws of a sample count from bit 40 on, views from bit 56 on.
+      const Rng rng(options.seed, "augment", static_cast<uint64_t>(slot.batch.epoch),
+                    slot.streams[at] + (static_cast<uint64_t>(view) << 56));
+      const int64_t row = view * slot.samples + i;
+      if (options.raw)
+        slot.parts[static_cast<size_t>(row)] =
+            raw_part(*image, sample, options.preprocess, options.augmentation, rng);
+      else
+        prepare(*image, sample, options.preprocess, options.augmentation, rng,
+                slot.batch.images.data<float>() + row * side * side * 3);
     }
-    prepare(*image, sample, options.preprocess, options.augmentation, rng,
-            slot.batch.images.data<float>() + i * side * side * 3);
   }
 
   std::shared_ptr<const Image> decoded(const Sample& sample) {
@@ -241,6 +250,8 @@ struct Loader::State {
 Loader::Loader(const Dataset& dataset, std::vector<int64_t> indices, LoaderOptions options) {
   check<ValueError>(options.batch_size > 0, "loader", "expected a positive batch size, got ",
                     options.batch_size);
+  check<ValueError>(options.views >= 1 && options.views <= 255, "loader",
+                    "expected 1 to 255 views, got ", options.views);
   check<ValueError>(options.prefetch > 0, "loader", "expected a positive prefetch, got ",
                     options.prefetch);
   check<ValueError>(options.preprocess.size > 0 && options.preprocess.size <= 16384, "loader",

@@ -46,16 +46,33 @@ Augmentation Augmentation::domains() {
   return a;
 }
 
+Augmentation Augmentation::views() {
+  Augmentation a;
+  a.flip_horizontal = a.flip_vertical = 0.5;
+  a.rotate_90 = true;
+  a.area_min = 0.2;
+  a.aspect_max = 4.0 / 3;
+  a.brightness = a.contrast = a.saturation = 0.4;
+  a.hue = 0.1;
+  a.stain = 0.15;
+  a.stain_bias = 0.03;
+  a.blur = 0.5;
+  a.blur_sigma = 1.5;
+  a.gray = 0.2;
+  return a;
+}
+
 Augmentation Augmentation::named(const std::string& name) {
   if (name == "none") return none();
   if (name == "light") return light();
   if (name == "full") return full();
   if (name == "domains") return domains();
+  if (name == "views") return views();
   throw ConfigError({.id = "cfg",
                      .file = {},
                      .place = "--augment",
                      .found = "\"" + name + "\"",
-                     .expected = "none, light, full or domains",
+                     .expected = "none, light, full, domains or views",
                      .hint = {}});
 }
 

@@ -31,6 +31,10 @@ void add_data_fields(std::vector<ConfigField>& f) {
                     "Data set: folder, CSV manifest or TOML list of domains; several are domains",
                     &C::data, true));
   f.push_back(
+      number("data.synthetic", "--synthetic",
+             "Draw so many cells of varied stain, scale and light and train on them; 0: none",
+             &C::synthetic, 0, 1e7));
+  f.push_back(
       choice("data.preset", "--preset", "Layout of the data set", &C::preset, preset_names()));
   f.push_back(choice("data.labels", "--labels", "Classes of the pbc layout", &C::labels,
                      {"coarse", "fine"}));
@@ -110,7 +114,7 @@ void add_model_fields(std::vector<ConfigField>& f) {
   f.push_back(number("input.box_margin", "--box-margin", "Margin around a box, share of its side",
                      &C::box_margin, 0, 10));
   f.push_back(choice("input.augment", "--augment", "Random changes of training images", &C::augment,
-                     {"none", "light", "full", "domains"}));
+                     {"none", "light", "full", "domains", "views"}));
   f.push_back(choice("input.augment_on", "--augment-on",
                      "Where training images are resized and changed; auto: where it trains",
                      &C::augment_on, {"auto", "host", "device"}));
@@ -210,8 +214,8 @@ void add_domain_fields(std::vector<ConfigField>& f) {
   f.push_back(number("method.macro_weight", "--macro-weight",
                      "Weight of the alignment of whole domains in boda", &C::macro_weight, 0, 1e9));
   f.push_back(number("method.nu", "--nu", "Calibration by counts: 0 none, 1 full", &C::nu, 0, 1));
-  f.push_back(number("method.temperature", "--temperature", "Temperature of boda's term",
-                     &C::temperature, 1e-6, 1e6));
+  f.push_back(number("method.temperature", "--temperature",
+                     "Temperature of boda's term and of simclr", &C::temperature, 1e-6, 1e6));
   f.push_back(number("method.boda_start", "--boda-start", "First step with boda's term",
                      &C::boda_start, 1, many));
   f.push_back(number("method.feat_freq", "--feat-freq", "Steps between refreshes of the centroids",
@@ -250,6 +254,9 @@ void add_method_fields(std::vector<ConfigField>& f) {
   f.push_back(number("method.logit_adjust", "--logit-adjust",
                      "Logit adjustment: share of log frequency in training logits; 0: none",
                      &C::logit_adjust, 0, 100));
+  f.push_back(number("method.projection", "--projection",
+                     "Length of what simclr compares, a small network behind the embedding",
+                     &C::projection, 2, 65536));
   add_domain_fields(f);
   add_guided_fields(f);
 }

@@ -23,7 +23,7 @@ std::unique_ptr<Method> make_embedding(const MethodContext& context) {
 constexpr bool yes = true, no = false;
 
 const MethodRow rows[] = {
-    //                                    head guided domains blocks
+    //                                    head guided domains blocks views
     {"ce", {"CE", yes, no, no, no}, make_cross_entropy},
     {"triplet", {"triplet", no, yes, no, no}, make_embedding},
     {"center-triplet", {"centre triplet", no, yes, no, no}, make_embedding},
@@ -35,6 +35,7 @@ const MethodRow rows[] = {
     {"dann", {"DANN", yes, no, yes, no}, make_dann, dann_defaults, dann_check},
     {"boda", {"BoDA", yes, no, yes, yes}, make_boda, nullptr, boda_check},
     {"boda-plus", {"BoDA+", yes, no, yes, yes}, make_boda_plus, boda_plus_defaults, boda_check},
+    {"simclr", {"SimCLR", no, no, no, no, 2}, make_simclr, simclr_defaults, simclr_check},
 };
 
 const MethodRow& row_of(const std::string& method) {
@@ -74,6 +75,8 @@ void check_class_loss(const TrainConfig& c) {
 }  // namespace
 
 const MethodTraits& method_traits(const std::string& method) { return row_of(method).traits; }
+
+bool self_supervised(const TrainConfig& config) { return method_traits(config.method).views > 1; }
 
 bool has_head(const TrainConfig& config) { return method_traits(config.method).head; }
 

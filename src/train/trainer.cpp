@@ -26,6 +26,15 @@ void zero_late_components(const models::ImageModel& model) {
       slice(tensor.detach(), 0, 2, tensor.size(0)).fill_(0);
 }
 
+// At most 5000 of the images, evenly: enough to watch a training by.
+std::vector<int64_t> spread_over(const std::vector<int64_t>& images) {
+  constexpr size_t most = 5000;
+  if (images.size() <= most) return images;
+  std::vector<int64_t> out;
+  for (size_t k = 0; k < most; ++k) out.push_back(images[k * images.size() / most]);
+  return out;
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const Task& task)
@@ -57,10 +66,13 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
 }
 
 void Trainer::make_loaders() {
-  const std::vector<int64_t>&train = task_.split.train, &val = task_.split.val;
+  const std::vector<int64_t>& train = task_.split.train;
+  std::vector<int64_t> val = task_.split.val;
   if (config_.patience > 0 && val.empty())
     throw ConfigError(Fault{"cfg", config_.splits, "", "train.patience without a validation part",
                             "a split with samples of role val", "pass --patience 0"});
+  const bool watched = self_supervised(config_);  // labels judge what is learned without them
+  if (watched) val = task_.dataset.classes.size() < 2 ? std::vector<int64_t>{} : spread_over(val);
   stain_target_ = stain_target_of(config_, task_);
   LoaderOptions options = loader_options(config_, *model_);
   options.preprocess.stain_target = stain_target_;
@@ -69,10 +81,12 @@ void Trainer::make_loaders() {
     options.cache_bytes = cache / 4;
     val_ = std::make_unique<Loader>(task_.dataset, val, options);
   }
-  if (!has_head(config_) || method_->wants_embeddings() || is_guided(config_) ||
-      config_.val_classifier != "auto") {
+  const bool embeds = !has_head(config_) || method_->wants_embeddings() || is_guided(config_) ||
+                      config_.val_classifier != "auto";
+  if (watched ? val_ != nullptr : embeds) {
     options.cache_bytes = cache / 2;
-    train_eval_ = std::make_unique<Loader>(task_.dataset, train, options);
+    train_eval_ =
+        std::make_unique<Loader>(task_.dataset, watched ? spread_over(train) : train, options);
   }
   const bool on_host = device_.type == DeviceType::cpu;
   options = training_options(config_, *model_, static_cast<int64_t>(train.size()), on_host);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -53,6 +54,27 @@ class UseAverages {
   const optim::Ema* ema_;
 };
 
+void to_unit_length(std::vector<float>& values, int64_t width) {
+  const auto n = static_cast<size_t>(width);
+  for (size_t begin = 0; begin + n <= values.size(); begin += n) {
+    double sum = 0;
+    for (size_t k = begin; k < begin + n; ++k) sum += static_cast<double>(values[k]) * values[k];
+    const double length = std::sqrt(sum);
+    if (length == 0) continue;
+    for (size_t k = begin; k < begin + n; ++k) values[k] = static_cast<float>(values[k] / length);
+  }
+}
+
+// By the 20 nearest training images by cosine: nothing is fitted.
+void classify_by_neighbours(LabelledRows rows, Predictions& val) {
+  to_unit_length(rows.values, rows.width);
+  to_unit_length(val.embeddings, val.width);
+  ClassifierSpec spec;
+  spec.kind = ClassifierSpec::Kind::knn;
+  spec.k = std::min<int64_t>(20, rows.size());
+  classify_by(val, *fit_classifier(spec, rows, 0));
+}
+
 // Layouts are changed on the host: a full device can still write a checkpoint.
 nn::NamedTensors on_host(nn::NamedTensors tensors) {
   for (auto& [name, tensor] : tensors) tensor = tensor.to(Device::cpu());
@@ -82,7 +104,9 @@ Trainer::Passes Trainer::passes() {
     out.rows = rows_of(predict(*model_, task_.dataset, *train_eval_, true, watch, domains_),
                        method_->active(), static_cast<int64_t>(task_.dataset.classes.size()));
   if (val_) out.val = predict(*model_, task_.dataset, *val_, !out.by_head, watch, domains_);
-  if (val_ && !out.by_head) {
+  if (val_ && self_supervised(config_) && config_.val_classifier == "auto") {
+    classify_by_neighbours(out.rows, out.val);
+  } else if (val_ && !out.by_head) {
     const ClassifierGrid grid =
         config_.val_classifier == "grid" ? ClassifierGrid::all() : ClassifierGrid::knn();
     const auto seed = stream_key(static_cast<uint64_t>(config_.seed), "val classifier",
@@ -105,7 +129,9 @@ void Trainer::score(const Passes& passes, EpochInfo& info) {
     f1 = config_.macro_over == "all" ? f1_macro_over_all(scores) : scores.f1_macro.value_or(absent);
     by_domain = domain_accuracy(p, task_.dataset);
     const double score = config_.best_by == "macro_f1" ? f1 : by_domain;
-    info.best = std::isfinite(score) && (!progress_.best || score > *progress_.best);
+    // Labels do not choose among epochs of a training without labels: its last one is kept.
+    info.best = !self_supervised(config_) && std::isfinite(score) &&
+                (!progress_.best || score > *progress_.best);
     if (info.best) {
       progress_.best = score;
       progress_.best_epoch = info.epoch;
@@ -129,11 +155,13 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   // A term that the phase of this epoch lacks has a column all the same.
   std::vector<std::string> names = {"loss"};
   for (const std::string& term : method_->terms()) names.push_back("loss_" + term);
+  std::map<std::string, double> means;
   for (const std::string& name : names) {
     const auto sum = progress_.sums.find(name);
     const auto of = progress_.sums.find("seen" + name.substr(4));
     const double count = of == progress_.sums.end() ? seen : of->second;
     info.values.emplace_back(name, sum == progress_.sums.end() ? absent : sum->second / count);
+    if (name != "loss") means.emplace(name.substr(5), info.values.back().second);
   }
   const bool counted = has_head(config_) && method_->head_is_trained();
   info.values.emplace_back("train_accuracy",
@@ -148,6 +176,7 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   }
   score(p, info);
   method_->end_epoch(p.rows);
+  for (const std::string& text : method_->remarks(means)) note(text);
   for (const auto& entry : method_->monitors()) info.values.push_back(entry);
   log(info);
   progress_.epoch = info.epoch;

@@ -34,9 +34,9 @@ void Trainer::out_of_memory(const DeviceError& error, const Batch& batch) {
   throw DeviceError(fault);
 }
 
-// Domains of equal share in a batch; 1 where they are mixed.
+// Parts of equal share in a batch: views, and domains where they are not mixed.
 int64_t Trainer::blocks_of(const Batch& batch) const {
-  return over_domains(config_) ? batch.size() / config_.batch : 1;
+  return over_domains(config_) ? batch.size() / config_.batch : method_traits(config_.method).views;
 }
 
 // Of each of `blocks` equal blocks the first n samples, with images of nothing.

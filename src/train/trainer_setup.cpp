@@ -95,8 +95,11 @@ LoaderOptions training_options(const TrainConfig& c, const models::ImageModel& m
   out.order = order_of(c.order);
   out.steps = c.steps_per_epoch;
   out.augmentation = augmentation_of(c);
-  // Batch statistics of a single image say nothing.
-  out.drop_last = !over_domains(c) && samples > c.batch && samples % c.batch == 1;
+  out.views = method_traits(c.method).views;
+  // Batch statistics of a single image say nothing; images that are told apart need as many others
+  // in every step.
+  const bool rest = self_supervised(c) || samples % c.batch == 1;
+  out.drop_last = !over_domains(c) && samples > c.batch && rest;
   if (c.augment_on == "device" && on_host)
     throw ConfigError(Fault{"cfg", "", "", "input.augment_on device on the CPU", "auto or host",
                             "pass --augment-on auto, or another --device"});

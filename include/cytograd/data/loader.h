@@ -11,7 +11,9 @@
 
 namespace cytograd {
 
-/// A batch in the order of the epoch.
+/// A batch in the order of the epoch. With several views of each image it is as long as all of
+/// them: row v n + i of a batch of n samples is sample i as view v shows it, so that every member
+/// below has one entry per view and whatever works on batches works on these, too.
 struct Batch {
   Tensor images;                 ///< [N, size, size, 3] float32; undefined where `raw` is not
   RawImages raw;                 ///< with `LoaderOptions::raw`
@@ -41,6 +43,7 @@ struct LoaderOptions {
   int64_t steps = 0;  ///< batches of an epoch in orders with replacement; 0: as many as the samples
                       ///< (in the orders over domains: those of the largest domain) fill
   Order order = Order::sequential;
+  int64_t views = 1;  ///< times that each sample of a batch is shown, each with changes of its own
   bool drop_last = false;  ///< leave out an incomplete last batch
   uint64_t seed = 0;
   Preprocess preprocess;
@@ -57,8 +60,9 @@ struct LoaderOptions {
 
 /// Batches of a data set, decoded and augmented by worker threads.
 ///
-/// Contents depend on (seed, epoch, sample) alone, not on threads, cache or where the epoch was
-/// entered. Not to be called from several threads at once. The data set must outlive the loader.
+/// Contents depend on (seed, epoch, sample, view) alone, not on threads, cache or where the epoch
+/// was entered; view 0 is what a loader of one view shows. Not to be called from several threads at
+/// once. The data set must outlive the loader.
 class Loader {
  public:
   /// @param indices the samples to load. @throws ValueError for a bad option or index
@@ -71,7 +75,7 @@ class Loader {
   int64_t batches() const;
   /// Samples of one epoch.
   int64_t samples() const;
-  /// Samples of a full batch: of all domains together.
+  /// Samples of a full batch: of all domains together, each counted once whatever the views.
   int64_t full_batch() const;
   /// Begins an epoch at one of its batches; what was prefetched is thrown away. Without a call,
   /// `next` begins with epoch 0.

@@ -59,7 +59,11 @@ struct Augmentation {
   /// Of training over domains: crops of 70..100 %, strong jitter of all colours, grey one time in
   /// ten, horizontal flips (DomainBed, Gulrajani and Lopez-Paz 2021).
   static Augmentation domains();
-  /// @throws ConfigError for a name other than none, light, full, domains
+  /// Of two views that a network shall recognise as one image (Chen et al. 2020, with what cells
+  /// allow): crops of 20..100 %, flips, quarter turns, strong jitter of colours and stain, blur,
+  /// grey one time in five.
+  static Augmentation views();
+  /// @throws ConfigError for a name other than none, light, full, domains, views
   static Augmentation named(const std::string& name);
   bool operator==(const Augmentation&) const = default;
 };

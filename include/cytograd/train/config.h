@@ -16,6 +16,7 @@ namespace cytograd {
 struct TrainConfig {
   // [data]
   std::vector<std::string> data;  ///< folders or manifests; several are joined as domains
+  int64_t synthetic = 0;          ///< cells to draw and train on instead of a data set; 0: none
   std::string preset = "auto";
   std::string labels = "coarse";
   std::string multi_label = "drop";
@@ -72,18 +73,19 @@ struct TrainConfig {
   double dann_lambda = 1, dann_gp = 0, dann_beta1 = 0.5;
   int64_t dann_d_steps = 1, dann_width = 256, dann_depth = 3;
   double boda_weight = 0.1;
-  double macro_weight = 1;  ///< of the alignment of whole domains in boda
-  double nu = 0.5, temperature = 1;
-  int64_t boda_start = 500;    ///< first step with the term of boda
-  int64_t feat_freq = 120;     ///< steps between two refreshes of its statistics
-  double boda_momentum = 0.2;  ///< share of the old statistics in a refresh
+  double macro_weight = 1;           ///< of the alignment of whole domains in boda
+  double nu = 0.5, temperature = 1;  ///< the latter of simclr, too
+  int64_t boda_start = 500;          ///< first step with the term of boda
+  int64_t feat_freq = 120;           ///< steps between two refreshes of its statistics
+  double boda_momentum = 0.2;        ///< share of the old statistics in a refresh
   std::string boda_distance = "euclidean";
   double shrinkage = 0.1;
   std::string count_unit = "1";  ///< a number or "median"
   std::string boda_reduce = "mean";
   bool stat_augment = true;
   std::string boda_plus = "crt";
-  std::string stage1;  ///< run or checkpoint that crt starts from; empty: it is trained first
+  std::string stage1;        ///< run or checkpoint that crt starts from; empty: it is trained first
+  int64_t projection = 128;  ///< length of what simclr compares (docs/pretraining.md)
   // Guided embeddings, docs/guided.md.
   std::string guide;        ///< a standard guide or a file
   bool growing = false;     ///< the embedding grows from 2 components; guide-umap, distance: always

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -43,10 +44,16 @@ struct MethodTraits {
   /// Compares domains within a batch: each one's samples stand side by side, and each has a forward
   /// pass of its own where normalisation looks at the batch.
   bool blocks = false;
+  /// Views of each image in a batch, with changes of their own (data/loader.h). With two or more
+  /// the method learns from what they share, without labels: nothing then tells which epoch is
+  /// best.
+  int64_t views = 1;
 };
 /// @throws ConfigError for a name that is no method
 const MethodTraits& method_traits(const std::string& method);
 
+/// Does the method learn without labels, from several views of each image?
+bool self_supervised(const TrainConfig& config);
 /// Does the network end in a classifier that is trained? Otherwise classes are told from embeddings
 /// by a classifier that is fitted to them.
 bool has_head(const TrainConfig& config);
@@ -121,6 +128,12 @@ class Method {
   /// Called after the steps of an epoch, with the training embeddings [N, active] in evaluation
   /// mode if it wants them. @throws StateError if nothing could be learned in it
   virtual void end_epoch(const LabelledRows& rows) { (void)rows; }
+  /// What to tell the user after an epoch, one line each. @param means  of each term over the steps
+  /// that had it, by its name
+  virtual std::vector<std::string> remarks(const std::map<std::string, double>& means) {
+    (void)means;
+    return {};
+  }
   /// Called when the gradients of a step are there, with the learning rate of the step: the moment
   /// for an optimiser of the method's own. @return whether the model is updated too
   virtual bool update(double lr) {
