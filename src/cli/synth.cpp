@@ -129,6 +129,8 @@ void add_cells(CLI::App& synth) {
   part->add_option("--size", o->set.size, "Width and height in pixels")->capture_default_str();
   part->add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
       ->capture_default_str();
+  part->add_flag("--random-stains", o->set.random_stains,
+                 "A stain, scale and light of its own for every picture");
   part->add_option("--classes", o->classes, "all, or names with commas: " + class_names())
       ->delimiter(',')
       ->default_str("all");

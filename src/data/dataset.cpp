@@ -59,6 +59,7 @@ constexpr Preset presets[] = {
     {"acevedo20", layout::load_acevedo20, nullptr},
     {"folder", layout::load_folder, nullptr},
     {"manifest", layout::load_manifest, layout::find_manifest},
+    {"images", layout::load_images, nullptr},
 };
 
 const Preset& find_preset(const DatasetOptions& options) {
@@ -67,6 +68,8 @@ const Preset& find_preset(const DatasetOptions& options) {
     name = layout::is_file(options.path) ? "manifest" : "folder";
     for (const Preset& p : presets)
       if (name == "folder" && p.find && !p.find(options.path).empty()) name = p.name;
+    if (name == "folder" && !options.need_labels && layout::has_loose_images(options.path))
+      name = "images";
   }
   for (const Preset& p : presets)
     if (name == p.name) return p;
@@ -75,8 +78,8 @@ const Preset& find_preset(const DatasetOptions& options) {
                      .file = {},
                      .place = "--preset",
                      .found = "no preset \"" + name + "\"",
-                     .expected = "auto, folder, manifest, wbc-seg, bccd, pbc, matek19, acevedo20 "
-                                 "or mll23",
+                     .expected = "auto, folder, manifest, wbc-seg, bccd, pbc, matek19, "
+                                 "acevedo20, mll23 or images",
                      .hint = near.empty() ? "" : "did you mean " + near + "?"});
 }
 

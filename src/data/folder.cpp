@@ -51,4 +51,18 @@ Dataset load_folder(const DatasetOptions& options) {
   return dataset;
 }
 
+Dataset load_images(const DatasetOptions& options) {
+  Dataset dataset;
+  dataset.domains = {base_name(options.path)};
+  dataset.mask_rules.resize(1);
+  dataset.classes = {"unlabelled"};
+  for (const std::string& path : list_images(dataset, options.path, "")) {
+    Sample s;
+    s.id = path;
+    s.path = join(options.path, path);
+    dataset.samples.push_back(std::move(s));
+  }
+  return dataset;
+}
+
 }  // namespace cytograd::layout

@@ -124,6 +124,17 @@ std::vector<std::string> list_images(Dataset& dataset, const std::string& root,
   return found;
 }
 
+bool has_loose_images(const std::string& folder) {
+  bool found = false;
+  for_each_entry(folder, [&](const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename().string();
+    std::error_code error;
+    found = found ||
+            (!name.starts_with(".") && has_image_extension(name) && !entry.is_directory(error));
+  });
+  return found;
+}
+
 bool has_image_extension(const std::string& name) {
   constexpr std::array<std::string_view, 11> known = {
       ".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm"};

@@ -26,6 +26,8 @@ std::vector<std::string> subfolders(const std::string& folder);
 /// other file types become notes. @throws FileError
 std::vector<std::string> list_images(Dataset& dataset, const std::string& root,
                                      const std::string& relative);
+/// Whether images lie directly in this folder, in none of their own.
+bool has_loose_images(const std::string& folder);
 /// Whether the name ends in an extension of a supported image format.
 bool has_image_extension(const std::string& name);
 
@@ -38,6 +40,7 @@ void prune_classes(Dataset& dataset);
 
 Dataset load_folder(const DatasetOptions& options);
 Dataset load_manifest(const DatasetOptions& options);
+Dataset load_images(const DatasetOptions& options);
 Dataset load_wbc_seg(const DatasetOptions& options);
 Dataset load_bccd(const DatasetOptions& options);
 Dataset load_pbc(const DatasetOptions& options);

@@ -66,6 +66,8 @@ void validate(const CellSetOptions& o) {
           "--count must be at most 10000000, got " + std::to_string(o.count));
   require(o.domains >= 1 && o.domains <= known,
           "--domains must be 1 to " + std::to_string(known) + ", got " + std::to_string(o.domains));
+  require(!o.random_stains || o.domains == 1,
+          "--random-stains is a stain for each picture; leave --domains out");
   require(o.format == "png" || o.format == "jpg",
           "--format must be png or jpg, got " + escape_control(o.format));
   require(!o.output.empty(), "--output is missing; expected a folder to write to");
@@ -126,6 +128,10 @@ void remove_earlier(const fs::path& output) {
     }
 }
 
+std::string domain_of(const CellSetOptions& o, const CellSpec& spec) {
+  return o.random_stains ? "random" : stains()[static_cast<size_t>(spec.domain)].name;
+}
+
 fs::path write_manifest(const CellSetOptions& o, const std::vector<Job>& jobs) {
   const fs::path path = o.output / manifest_name;
   const std::vector<std::string> header = {
@@ -134,7 +140,7 @@ fs::path write_manifest(const CellSetOptions& o, const std::vector<Job>& jobs) {
   for (const Job& job : jobs) {
     const std::vector<std::string> row = {job.path,
                                           std::string(name(job.spec.cell)),
-                                          stains()[static_cast<size_t>(job.spec.domain)].name,
+                                          domain_of(o, job.spec),
                                           job.group,
                                           job.split,
                                           job.mask,
@@ -194,7 +200,12 @@ CellSet write_cells(const CellSetOptions& options) {
   parallel_for(total, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Job& job = jobs[static_cast<size_t>(i)];
-      const CellPicture picture = draw_cell(job.spec);
+      const CellSpec& spec = job.spec;
+      const CellPicture picture =
+          options.random_stains
+              ? draw_cell(spec,
+                          random_stain(spec.seed, static_cast<uint64_t>(spec.cell), spec.index))
+              : draw_cell(spec);
       job.maturity = picture.maturity, job.microns_per_pixel = picture.microns_per_pixel;
       write_image(options.output / job.path, picture.image, options.format);
       if (!job.mask.empty()) write_image(options.output / job.mask, picture.mask, "png");

@@ -80,12 +80,15 @@ CellClass cell_class(std::string_view wanted) {
 }
 
 CellPicture draw_cell(const CellSpec& spec) {
-  check<ValueError>(spec.size >= 16 && spec.size <= 2048, "draw_cell",
-                    "size must be 16 to 2048, got ", spec.size);
   check<ValueError>(spec.domain >= 0 && spec.domain < static_cast<int>(stains().size()),
                     "draw_cell", "domain must be 0 to ", stains().size() - 1, ", got ",
                     spec.domain);
-  const Stain& stain = stains()[static_cast<size_t>(spec.domain)];
+  return draw_cell(spec, stains()[static_cast<size_t>(spec.domain)]);
+}
+
+CellPicture draw_cell(const CellSpec& spec, const Stain& stain) {
+  check<ValueError>(spec.size >= 16 && spec.size <= 2048, "draw_cell",
+                    "size must be 16 to 2048, got ", spec.size);
   const auto id = static_cast<uint64_t>(spec.cell);
   Rng rng(spec.seed, "synth cell", id, spec.index);
   Rng around(spec.seed, "synth cell in " + stain.name, id, spec.index);

@@ -1,6 +1,10 @@
 #include "cytograd/synth/stains.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "cytograd/core/error.h"
+#include "cytograd/core/random.h"
 
 namespace cytograd::synth {
 namespace {
@@ -99,6 +103,43 @@ std::vector<Stain> make_stains() {
 const std::vector<Stain>& stains() {
   static const std::vector<Stain> all = make_stains();
   return all;
+}
+
+Stain random_stain(uint64_t seed, uint64_t a, uint64_t b) {
+  Rng rng(seed, "synth stain", a, b);
+  const auto between = [&rng](double low, double high) {
+    return static_cast<float>(rng.uniform(low, high));
+  };
+  const auto factor = [&rng](double sigma) {
+    return static_cast<float>(std::exp(sigma * rng.normal()));
+  };
+  const auto known = static_cast<int64_t>(stains().size());
+  const Stain& one = stains()[static_cast<size_t>(rng.below(known))];
+  const Stain& other = stains()[static_cast<size_t>(rng.below(known))];
+  const float share = between(0, 1);
+  const auto mix = [share](float x, float y) { return x + share * (y - x); };
+  Stain out;
+  out.name = "random";
+  for (size_t p = 0; p < pigment_count; ++p) {
+    const float strength = factor(0.15);
+    for (size_t c = 0; c < 3; ++c)
+      out.absorbance[p][c] =
+          mix(one.absorbance[p][c], other.absorbance[p][c]) * strength * factor(0.1);
+  }
+  const float lamp = between(0.85, 1.05);
+  for (size_t c = 0; c < 3; ++c)
+    out.background[c] =
+        std::min(1.0F, mix(one.background[c], other.background[c]) * lamp * factor(0.04));
+  out.contrast = between(0.7, 1.3);
+  out.variation = 0.08F;
+  // Even in its logarithm: as often enlarged as reduced.
+  out.field_um = 18 * std::pow(40.0F / 18, between(0, 1));
+  out.blur_um = between(0.03, 0.2);
+  out.defocus_um = between(0.02, 0.12);
+  out.noise = between(0.003, 0.02);
+  out.vignette = between(0, 0.12);
+  out.red_cells = between(0.08, 0.5);
+  return out;
 }
 
 std::vector<std::string> stain_names() {

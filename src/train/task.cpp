@@ -15,6 +15,7 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
   DatasetOptions out;
   out.path = path;
   out.preset = config.preset;
+  out.need_labels = !self_supervised(config);
   out.labels = config.labels;
   out.multi_label = config.multi_label;
   out.objects = config.objects;
@@ -85,7 +86,9 @@ Task split_task(Task out, const TrainConfig& config) {
     SplitOptions options;
     options.folds = config.folds;
     options.test = config.test_fraction;
-    options.val = config.val_fraction;
+    // A part that is held back is judged by its labels.
+    const bool judged = !self_supervised(config) || out.dataset.classes.size() > 1;
+    options.val = judged ? config.val_fraction : 0;
     options.val_grouped = config.val_grouped;
     options.seed = static_cast<uint64_t>(config.seed);
     options.select = config.select;

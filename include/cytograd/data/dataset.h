@@ -95,9 +95,12 @@ struct Dataset {
 struct DatasetOptions {
   /// A folder, a CSV manifest, or a TOML file that lists domains (data/domains.h).
   std::string path;
-  /// auto | folder | manifest | wbc-seg | bccd | pbc | matek19 | acevedo20 | mll23.
+  /// auto | folder | manifest | wbc-seg | bccd | pbc | matek19 | acevedo20 | mll23 | images.
   /// auto: a file is a manifest, a folder is recognised by its layout, else `folder`
   std::string preset = "auto";
+  /// false: a folder in which images lie loose is to `auto` that of preset `images`, in which all
+  /// images below it are of one class "unlabelled".
+  bool need_labels = true;
   std::string labels = "coarse";     ///< coarse | fine (pbc: the file-name prefix)
   std::string multi_label = "drop";  ///< two labels for one cell: drop | first | error
   std::string objects = "wbc";       ///< bccd: wbc | all (also RBC and platelets)

@@ -67,6 +67,9 @@ struct CellPicture {
 /// can be drawn under every stain.
 /// @throws ValueError if size is outside 16..2048 or the domain does not exist
 CellPicture draw_cell(const CellSpec& spec);
+/// The same under any stain; `spec.domain` is not used. Surroundings and noise depend on the name
+/// of the stain.
+CellPicture draw_cell(const CellSpec& spec, const Stain& stain);
 
 /// A data set to write.
 struct CellSetOptions {
@@ -75,6 +78,7 @@ struct CellSetOptions {
   int size = 128;
   uint64_t seed = 0;
   int domains = 1;                 ///< the first so many of `stains()`
+  bool random_stains = false;      ///< each picture has a `random_stain`; then `domains` is 1
   std::vector<CellClass> classes;  ///< empty: all
   double imbalance = 1;        ///< most frequent class : rarest class; counts fall geometrically
   std::string format = "png";  ///< png or jpg
