@@ -9,6 +9,7 @@
 #include "cytograd/io/text.h"
 #include "cytograd/train/grid_file.h"
 #include "cytograd/train/method.h"
+#include "cytograd/train/pretraining.h"
 #include "cytograd/train/task.h"
 
 namespace cytograd::cli {
@@ -213,8 +214,13 @@ Plan make_plan(const CrossvalOptions& given) {
   if (!options.config.empty()) apply_config_file(base, options.config, "cells");
   apply_config_variables(base);
   apply_given_options(base, options);
-  if (options.protocol.empty()) return plan_of_folds(options, std::move(base), cells);
-  return ProtocolPlanner(options, std::move(base)).plan(cells);
+  Plan out = options.protocol.empty() ? plan_of_folds(options, std::move(base), cells)
+                                      : ProtocolPlanner(options, std::move(base)).plan(cells);
+  for (const Job& job : out.jobs)
+    if (is_pretraining(job.config))
+      conflict("cell " + job.cell + " is a pretraining", "methods that are scored by labels",
+               "`cyto pretrain` once, then --weights in the cells");
+  return out;
 }
 
 }  // namespace cytograd::cli

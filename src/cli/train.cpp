@@ -20,6 +20,9 @@ void require_device(const TrainConfig& config) {
 }
 
 void dry_run(const TrainConfig& config) {
+  if (config.synthetic > 0)
+    throw ConfigError(
+        "--dry-run reads a data set; try it with --data, or draw one by `cyto synth cells` [cli]");
   const Task task = load_task(config, counting("reading images"));
   say_data(task);
   Trainer trainer(config, task);
@@ -47,8 +50,10 @@ void dry_run(const TrainConfig& config) {
                 "\nall epochs   " + human_time(all) + "\n");
 }
 
-void train_new(const TrainOptions& options) {
-  const TrainConfig config = resolve_config(options).config;
+void train_new(const TrainOptions& options, const ConfigSource& resolve) {
+  const TrainConfig config = resolve(options).config;
+  if (config.synthetic > 0 && options.given.contains("--data"))
+    throw ConfigError("--data and --synthetic exclude each other [cli]");
   require_device(config);
   (void)model_of(config, 2, false);
   if (options.dry_run) return dry_run(config);
@@ -72,8 +77,12 @@ void train_on(const std::string& run, const TrainOptions& options, bool fall_bac
   resume_training(folder, config, fall_back);
 }
 
-void run(TrainOptions& options) {
-  if (options.resume.empty()) return train_new(options);
+void run(TrainOptions& options) { run_training(options, resolve_config); }
+
+}  // namespace
+
+void run_training(const TrainOptions& options, const ConfigSource& resolve) {
+  if (options.resume.empty()) return train_new(options, resolve);
   const bool automatic = options.resume == "auto";
   if (automatic && options.output.empty())
     throw ConfigError("--resume auto goes with --output RUN, the run to go on with [cli]");
@@ -84,9 +93,11 @@ void run(TrainOptions& options) {
   const std::string path = automatic ? options.output : options.resume;
   std::error_code error;
   if (automatic && !std::filesystem::exists(path + "/config.toml", error))
-    return train_new(options);
+    return train_new(options, resolve);
   train_on(path, options, automatic);
 }
+
+namespace {
 
 void add_train_command(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();

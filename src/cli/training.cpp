@@ -5,19 +5,16 @@
 #include <cmath>
 #include <filesystem>
 
-#include "cli/domain_run.h"
-#include "cli/session.h"
 #include "cli/train_options.h"
+#include "cli/training_end.h"
 #include "cytograd/core/cuda.h"
-#include "cytograd/core/random.h"
 #include "cytograd/data/domains.h"
 #include "cytograd/guided/guide.h"
-#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/environment.h"
 #include "cytograd/train/method.h"
-#include "cytograd/train/readout_fit.h"
+#include "cytograd/train/pretraining.h"
 #include "cytograd/train/stop.h"
 #include "cytograd/train/trainer.h"
 
@@ -60,11 +57,16 @@ class Narrator {
         if (key == name) return std::isfinite(v) ? format_fixed(v, 4) : std::string("n/a");
       return std::string("n/a");
     };
+    const std::string scores =
+        value("loss_spread") == "n/a"
+            ? ", accuracy " + value("train_accuracy") + ", val loss " + value("val_loss") +
+                  ", val macro-F1 " + value("val_f1_macro")
+            : ", alignment " + value("loss_alignment") + ", uniformity " +
+                  value("loss_uniformity") + ", spread " + value("loss_spread") +
+                  ", kNN accuracy " + value("val_accuracy");
     console().note("epoch " + std::to_string(e.epoch) + "/" + std::to_string(e.epochs) + ": loss " +
-                   value("loss") + ", accuracy " + value("train_accuracy") + ", val loss " +
-                   value("val_loss") + ", val macro-F1 " + value("val_f1_macro") +
-                   (e.best ? " (best)" : "") + "; " + human_time(seconds_since(epoch_begin_)) +
-                   ", " + remaining());
+                   value("loss") + scores + (e.best ? " (best)" : "") + "; " +
+                   human_time(seconds_since(epoch_begin_)) + ", " + remaining());
     epoch_begin_ = Clock::now();
   }
 
@@ -106,98 +108,6 @@ void write_inputs(const RunFolder& folder, const TrainConfig& config, const Task
                        {{"data", task.report.hash}}));
 }
 
-std::string quoted_spec(const FittedReadout::Best& best) {
-  return "{\"classifier\":" + json_text(best.spec.text()) +
-         ",\"inner_f1_macro\":" + format_double(best.score);
-}
-
-// Scores on one part by a classifier that was fitted to the training embeddings.
-Evaluation evaluate_by(const Classifier& classifier, const Evaluation& with_embeddings) {
-  Evaluation out;
-  out.role = with_embeddings.role;
-  out.predictions = with_embeddings.predictions;
-  classify_by(out.predictions, classifier);
-  out.confusion = Confusion(out.predictions.classes);
-  for (size_t i = 0; i < out.predictions.indices.size(); ++i)
-    out.confusion.add(out.predictions.labels[i], out.predictions.predicted[i]);
-  out.scores = scores_of(out.confusion);
-  return out;
-}
-
-double total_seconds(const RunFolder& folder) {
-  const CsvTable times = read_csv(folder.file("times.csv"));
-  double out = 0;
-  for (size_t row = 0; row < times.rows(); ++row) out += times.number(row, 1);
-  return out;
-}
-
-double macro_of(const TrainConfig& config, const Scores& scores) {
-  return config.macro_over == "all" ? f1_macro_over_all(scores) : scores.f1_macro.value_or(0);
-}
-
-// report/embeddings.csv: of the components in use.
-void write_embeddings(const RunFolder& folder, const TrainedModel& trained, const Task& task,
-                      const std::vector<Evaluation>& parts) {
-  std::vector<std::string> row = {
-      "sample", "role", "class", "predicted", "confidence", "agreement", "anchor_confidence"};
-  for (int64_t k = 0; k < trained.width(); ++k) row.push_back("e" + std::to_string(k));
-  CsvWriter out(folder.file("report/embeddings.csv"), row);
-  for (const Evaluation& part : parts)
-    for (size_t i = 0; i < part.predictions.indices.size(); ++i) {
-      const Predictions& p = part.predictions;
-      row = {escape_control(task.dataset.samples[static_cast<size_t>(p.indices[i])].id),
-             part.role,
-             trained.classes[static_cast<size_t>(p.labels[i])],
-             trained.classes[static_cast<size_t>(p.predicted[i])],
-             format_double(p.confidence(i)),
-             format_double(p.agreement[i]),
-             format_double(p.anchor_confidence[i])};
-      for (int64_t k = 0; k < p.width; ++k)
-        row.push_back(
-            format_float(p.embeddings[i * static_cast<size_t>(p.width) + static_cast<size_t>(k)]));
-      out.row(row);
-    }
-  out.commit();
-}
-
-// results.json: what a table of many runs is made of. With a readout also the embeddings.
-void write_results(const RunFolder& folder, const TrainedModel& trained, const Task& task,
-                   const Evaluation& evaluation, const std::optional<FittedReadout>& fitted) {
-  const TrainConfig& c = trained.config;
-  std::string out =
-      "{\"method\":" + json_text(c.method) + ",\"growing\":" + (grows(c) ? "true" : "false") +
-      ",\"embedding\":" + std::to_string(c.embedding) + ",\"fold\":" + std::to_string(c.fold) +
-      ",\"seed\":" + std::to_string(c.seed) + ",\"best_epoch\":" + std::to_string(trained.epoch) +
-      ",\"n\":" + std::to_string(trained.width()) +
-      ",\"seconds\":" + format_fixed(total_seconds(folder), 1) +
-      ",\"role\":" + json_text(evaluation.role) +
-      ",\"f1_macro\":" + format_double(macro_of(c, evaluation.scores));
-  if (fitted) {
-    std::vector<Evaluation> parts;
-    for (const char* role : {"train", "val", "test"}) {
-      const Split& s = task.split;
-      const auto& part = role[1] == 'r' ? s.train : role[0] == 'v' ? s.val : s.test;
-      if (!part.empty()) parts.push_back(evaluate(trained, task.dataset, part, role, true));
-    }
-    write_embeddings(folder, trained, task, parts);
-    const Evaluation& last = parts.back();
-    out += ",\"posthoc\":{";
-    bool first = true;
-    for (const auto& [kind, best] : fitted->best) {
-      const auto classifier = fit_classifier(best.spec, trained.readout->reference,
-                                             stream_key(static_cast<uint64_t>(c.seed), "readout"));
-      const Evaluation e = evaluate_by(*classifier, last);
-      out += (first ? "" : ",") + json_text(kind) + ":" + quoted_spec(best) +
-             ",\"f1_macro\":" + format_double(macro_of(c, e.scores)) +
-             ",\"f1_micro\":" + format_double(e.scores.f1_micro.value_or(0)) + "}";
-      first = false;
-    }
-    out += "},\"chosen\":" + json_text(trained.readout->classifier->spec().text());
-  }
-  out += ",\"scores\":" + evaluation_json(evaluation, trained.classes) + "}\n";
-  write_file_atomically(folder.file("results.json"), out);
-}
-
 // Rows of the guide that no class of the data has.
 void say_guide(const Task& task, const TrainConfig& config) {
   if (config.guide.empty()) return;
@@ -206,38 +116,6 @@ void say_guide(const Task& task, const TrainConfig& config) {
   std::string names;
   for (const std::string& name : matched.unused) names += (names.empty() ? "" : ", ") + name;
   console().warn("the guide has classes that the data lack: " + names);
-}
-
-// Classifiers of the embeddings, scores on the held-back part, the report. @param quiet  the result
-// is that of a stage, not of the command
-void finish(const RunFolder& folder, const Task& task, Device device, bool quiet) {
-  TrainedModel trained = load_trained(folder.path(), "best", device);
-  std::optional<FittedReadout> fitted;
-  if (trained.config.posthoc || !trained.by_head) {
-    console().note("choosing a classifier of the embeddings");
-    fitted = fit_readout(trained, task, counting("embeddings"));
-    write_readout(folder.path(), fitted->readout);
-    trained.readout = load_readout(folder.path(), trained.epoch);
-  }
-  const std::string role = !task.split.test.empty()  ? "test"
-                           : !task.split.val.empty() ? "val"
-                                                     : "train";
-  const Evaluation evaluation = evaluate(trained, task.dataset, part_of(task.split, role), role);
-  write_results(folder, trained, task, evaluation, fitted);
-  const DomainRun domains = score_domains(trained, task, evaluation, total_seconds(folder));
-  write_domain_run(folder, domains);
-  const std::string page = write_run_report(folder.path(), trained, task, evaluation);
-  folder.mark_done(evaluation_json(evaluation, trained.classes) + "\n");
-  if (quiet) return;
-  if (console().json())
-    console().out(evaluation_json(evaluation, trained.classes) + "\n");
-  else
-    console().out(evaluation_text(evaluation, trained.classes) +
-                  domains_text(domains.held, trained.classes) +
-                  (domains.outside ? domains_text(*domains.outside, trained.classes) : ""));
-  say_next({folder.path() + " (weights " + trained.file + ")", page},
-           "cyto eval --run " + folder.path() + "   or   cyto predict --run " + folder.path() +
-               " IMAGE");
 }
 
 // Classes that only unseen domains have cannot be told.
@@ -317,9 +195,31 @@ void train_first_stage(const RunFolder& folder, const TrainConfig& config,
     begin(RunFolder::create(path, false), first, source, false, true);
 }
 
+// Earlier results go, and the run can be resumed. @param keep  folders that stay
+void take_over(const RunFolder& folder, const TrainConfig& config,
+               const std::vector<std::string>& keep) {
+  folder.prepare(keep);
+  write_file_atomically(folder.file("config.toml"), config_toml(config));
+}
+
+// Cells are drawn into the run folder: it is taken over before there are data. What an earlier call
+// has drawn to its end stays.
+TrainConfig draw_data(const RunFolder& folder, const TrainConfig& config, bool again) {
+  namespace fs = std::filesystem;
+  TrainConfig out = config;
+  const fs::path manifest = fs::absolute(folder.file("drawn/manifest.csv")).lexically_normal();
+  out.data = {manifest.string()};
+  const bool drawn = again && fs::exists(manifest);
+  take_over(folder, out, drawn ? std::vector<std::string>{"drawn"} : std::vector<std::string>{});
+  draw_world(out, counting("drawing cells"));
+  return out;
+}
+
 // From the first image to the report. @param again  an earlier call may have got through stage 1
-void begin(const RunFolder& folder, const TrainConfig& config, const TaskSource& source, bool again,
+void begin(const RunFolder& folder, const TrainConfig& wanted, const TaskSource& source, bool again,
            bool quiet) {
+  const bool drawn = wanted.synthetic > 0;
+  const TrainConfig config = drawn ? draw_data(folder, wanted, again) : wanted;
   const Task task = source(config);
   say_data(task);
   say_guide(task, config);
@@ -330,8 +230,9 @@ void begin(const RunFolder& folder, const TrainConfig& config, const TaskSource&
   if (stages && !two) trainer->load_first_stage(config.stage1);
   require_disk(folder.path(), checkpoint_bytes(trainer->model(), config));
   // Earlier results go only now, when nothing but training can fail.
-  folder.prepare(again && two);
-  write_file_atomically(folder.file("config.toml"), config_toml(config));
+  if (!drawn)
+    take_over(folder, config,
+              again && two ? std::vector<std::string>{"stage1"} : std::vector<std::string>{});
   write_inputs(folder, config, task);
   if (two) {
     trainer.reset();  // its memory
@@ -342,7 +243,7 @@ void begin(const RunFolder& folder, const TrainConfig& config, const TaskSource&
   }
   Narrator narrator;
   trainer->run(folder, narrator.hooks());
-  finish(folder, task, trainer->device(), quiet);
+  finish_training(folder, task, trainer->device(), quiet);
 }
 
 void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
@@ -370,7 +271,7 @@ void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
                  std::to_string(checkpoint.progress.batch) + " steps");
   Narrator narrator;
   trainer.run(folder, narrator.hooks());
-  finish(folder, task, trainer.device(), quiet);
+  finish_training(folder, task, trainer.device(), quiet);
 }
 
 }  // namespace

@@ -2,12 +2,13 @@
 
 #include <functional>
 
+#include "cli/train_options.h"
 #include "cytograd/train/run_folder.h"
 #include "cytograd/train/task.h"
 
 /// @file
 /// A training from its first image to its report, in a run folder that is held. `cyto train` runs
-/// one, `cyto crossval` many.
+/// one, as does `cyto pretrain`, `cyto crossval` many.
 
 namespace cytograd::cli {
 
@@ -22,6 +23,12 @@ void begin_training(const RunFolder& folder, const TrainConfig& config,
 /// checkpoint if the last one is damaged
 void resume_training(const RunFolder& folder, const TrainConfig& config, bool fall_back,
                      const TaskSource& source = read_task);
+
+/// The settings of a new run from its options.
+using ConfigSource = std::function<ResolvedConfig(const TrainOptions&)>;
+/// What `cyto train` and `cyto pretrain` do with their options: begin a run, try a step
+/// (--dry-run), or go on (--resume).
+void run_training(const TrainOptions& options, const ConfigSource& resolve);
 
 /// What the data set holds, on standard error.
 void say_data(const Task& task);

@@ -173,6 +173,12 @@ void check_config(const TrainConfig& c) {
                            const std::string& hint) {
     throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
   };
+  if (c.synthetic > 0 && c.synthetic < 60)
+    conflict("data.synthetic is " + std::to_string(c.synthetic), "at least 60",
+             "each of fifteen classes needs cells to learn from and to test with");
+  if (c.synthetic > 0 && method_traits(c.method).domains)
+    conflict("data.synthetic with " + c.method, "ce, simclr or a guided method",
+             "drawn cells are one domain");
   if (!c.stain_target.empty() && c.stain == "none")
     conflict("input.stain_target without input.stain", "--stain reinhard or macenko",
              "leave --stain-target out");

@@ -140,8 +140,10 @@ Predictions predict(const TrainedModel& trained, const Dataset& dataset,
   const Readout* readout = trained.readout.get();
   const bool head = trained.by_head;
   check<StateError>(head || readout, "predict", trained.file,
-                    " has no classifier for its embeddings; `cyto train` fits one to the best "
-                    "checkpoint when it ends");
+                    " has no classifier for its embeddings; ",
+                    self_supervised(trained.config)
+                        ? "train on labels, with --weights and its weights.safetensors"
+                        : "`cyto train` fits one to the best checkpoint when it ends");
   Predictions out = predict(*trained.model, dataset, indices, options,
                             keep_embeddings || readout != nullptr, progress, trained.domains);
   if (out.embeddings.empty()) return out;

@@ -53,7 +53,9 @@ bool is_run_file(const std::string& name) {
                                                  "results.json",
                                                  "classifier.safetensors",
                                                  "reference.safetensors",
+                                                 "weights.safetensors",
                                                  "stage1",
+                                                 "drawn",
                                                  "domains.json",
                                                  "domains.csv",
                                                  "drift.safetensors"};
@@ -62,11 +64,11 @@ bool is_run_file(const std::string& name) {
 }
 
 // `run.lock` is ours and held; everything else of an earlier run goes.
-void remove_results(const std::string& path, bool keep_first_stage) {
+void remove_results(const std::string& path, const std::vector<std::string>& keep) {
   std::vector<fs::path> doomed;
   for (const auto& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
-    if (keep_first_stage && name == "stage1") continue;
+    if (std::find(keep.begin(), keep.end(), name) != keep.end()) continue;
     if (is_run_file(name) && name != "run.lock" && name != "config.toml")
       doomed.push_back(entry.path());
   }
@@ -134,8 +136,8 @@ RunFolder RunFolder::resume(const std::string& path) {
   return out;
 }
 
-void RunFolder::prepare(bool keep_first_stage) const {
-  remove_results(path_, keep_first_stage);
+void RunFolder::prepare(const std::vector<std::string>& keep) const {
+  remove_results(path_, keep);
   std::error_code error;
   for (const char* name : {"checkpoints", "report"}) {
     fs::create_directory(file(name), error);

@@ -27,8 +27,8 @@ class RunFolder {
   const std::string& note() const { return lock_->note(); }
 
   /// Removes the results of an earlier run (only files that a run writes) and makes the folders of
-  /// this one. @param keep_first_stage  `stage1` stays: the run is begun again after it
-  void prepare(bool keep_first_stage = false) const;
+  /// this one. @param keep  folders of it that stay: the run is begun again after them
+  void prepare(const std::vector<std::string>& keep = {}) const;
   /// Gives the folder up; removes it if nothing is in it.
   void release();
   /// Writes the file DONE, last of all.
