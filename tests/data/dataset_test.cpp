@@ -169,3 +169,36 @@ TEST_CASE("combine keeps ids, groups and equal domain names apart") {
   CHECK(d.samples[1].id == "set-2:a/1.png");
   CHECK(d.samples[1].domain == 1);
 }
+
+TEST_CASE("images: any folder, without labels") {
+  TempFolder folder;
+  put_image(folder, "1.png", 1);
+  put_image(folder, "deep/er/2.png", 2);
+  put_image(folder, "deep/3.png", 3);
+  put_text(folder, "notes.txt", "x");
+  DatasetOptions o = at(folder.path().string());
+  o.preset = "images";
+  const Dataset d = load_dataset(o);
+  CHECK(d.classes == std::vector<std::string>{"unlabelled"});
+  REQUIRE(d.size() == 3);
+  CHECK(d.samples[0].id == "1.png");
+  CHECK(d.samples[1].id == "deep/3.png");
+  CHECK(d.samples[2].id == "deep/er/2.png");
+  CHECK(note_count(d.notes, "file.other") == 1);
+  // `auto` sees class folders, unless nobody needs labels and images lie loose.
+  o.preset = "auto";
+  CHECK(load_dataset(o).classes == std::vector<std::string>{"deep"});
+  o.need_labels = false;
+  CHECK(load_dataset(o).classes == std::vector<std::string>{"unlabelled"});
+  std::filesystem::remove(folder / "1.png");
+  CHECK(load_dataset(o).classes == std::vector<std::string>{"deep"});
+  // Several join: they share the class.
+  TempFolder other;
+  put_image(other, "a.png", 4);
+  DatasetOptions second = at(other.path().string());
+  o.preset = second.preset = "images";
+  CHECK(load_datasets({o, second}).size() == 3);
+  TempFolder empty;
+  o.path = empty.path().string();
+  CHECK_THROWS_WITH_AS(load_dataset(o), doctest::Contains("data.empty"), DataError);
+}
