@@ -126,7 +126,7 @@ void apply_method_defaults(ResolvedConfig& out, bool protocol) {
     if (!out.sources.contains(key)) set_config(out, config_field(key), text, "method " + c.method);
   };
   method_defaults(c, give);
-  if (method_traits(c.method).domains || (!is_guided(c) && !protocol)) return;
+  if (method_traits(c.method).domains || self_supervised(c) || (!is_guided(c) && !protocol)) return;
   if (is_guided(c)) give("model.embedding", "64");
   if (c.method == "guide-umap") give("method.guide_update", "umap");
   give("optimizer.name", "adam");
