@@ -21,7 +21,7 @@ ResolvedConfig resolve_pretraining(const TrainOptions& options) {
   give("method.name", drawn ? "ce" : "simclr");
   if (!drawn && !self_supervised(out.config))
     throw ConfigError(Fault{"cfg", "", "", "method.name " + out.config.method + " with --data",
-                            "simclr, or --synthetic N",
+                            "simclr or byol, or --synthetic N",
                             "`cyto train` learns from labels; its checkpoints are weight files"});
   if (drawn) give("input.augment", "full");
   apply_method_defaults(out);

@@ -177,7 +177,7 @@ void check_config(const TrainConfig& c) {
     conflict("data.synthetic is " + std::to_string(c.synthetic), "at least 60",
              "each of fifteen classes needs cells to learn from and to test with");
   if (c.synthetic > 0 && method_traits(c.method).domains)
-    conflict("data.synthetic with " + c.method, "ce, simclr or a guided method",
+    conflict("data.synthetic with " + c.method, "ce, simclr, byol or a guided method",
              "drawn cells are one domain");
   if (!c.stain_target.empty() && c.stain == "none")
     conflict("input.stain_target without input.stain", "--stain reinhard or macenko",

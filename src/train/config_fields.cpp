@@ -255,8 +255,11 @@ void add_method_fields(std::vector<ConfigField>& f) {
                      "Logit adjustment: share of log frequency in training logits; 0: none",
                      &C::logit_adjust, 0, 100));
   f.push_back(number("method.projection", "--projection",
-                     "Length of what simclr compares, a small network behind the embedding",
-                     &C::projection, 2, 65536));
+                     "Length of what simclr and byol compare, behind the embedding", &C::projection,
+                     2, 65536));
+  f.push_back(number("method.byol_momentum", "--byol-momentum",
+                     "How much the copy that byol predicts keeps of itself in a step, at first",
+                     &C::byol_momentum, 0, 1));
   add_domain_fields(f);
   add_guided_fields(f);
 }

@@ -35,7 +35,8 @@ const MethodRow rows[] = {
     {"dann", {"DANN", yes, no, yes, no}, make_dann, dann_defaults, dann_check},
     {"boda", {"BoDA", yes, no, yes, yes}, make_boda, nullptr, boda_check},
     {"boda-plus", {"BoDA+", yes, no, yes, yes}, make_boda_plus, boda_plus_defaults, boda_check},
-    {"simclr", {"SimCLR", no, no, no, no, 2}, make_simclr, simclr_defaults, simclr_check},
+    {"simclr", {"SimCLR", no, no, no, no, 2}, make_simclr, views_defaults, views_check},
+    {"byol", {"BYOL", no, no, no, no, 2}, make_byol, views_defaults, byol_check},
 };
 
 const MethodRow& row_of(const std::string& method) {

@@ -17,14 +17,17 @@ std::unique_ptr<Method> make_dann(const MethodContext& context);
 std::unique_ptr<Method> make_boda(const MethodContext& context);
 std::unique_ptr<Method> make_boda_plus(const MethodContext& context);
 std::unique_ptr<Method> make_simclr(const MethodContext& context);
+std::unique_ptr<Method> make_byol(const MethodContext& context);
 
 void coral_check(const TrainConfig& config);
 void dann_defaults(const TrainConfig& config, const GiveDefault& give);
 void dann_check(const TrainConfig& config);
 void boda_check(const TrainConfig& config);
 void boda_plus_defaults(const TrainConfig& config, const GiveDefault& give);
-void simclr_defaults(const TrainConfig& config, const GiveDefault& give);
-void simclr_check(const TrainConfig& config);
+/// Of methods without labels.
+void views_defaults(const TrainConfig& config, const GiveDefault& give);
+void views_check(const TrainConfig& config);
+void byol_check(const TrainConfig& config);
 
 /// Throws ConfigError `cfg`.
 [[noreturn]] void refuse_settings(const std::string& found, const std::string& expected,

@@ -56,7 +56,7 @@ Trainer::Trainer(const TrainConfig& config, const Task& task)
   model_->to(device_);
   method_ = make_method({config_, classes, static_cast<int64_t>(task.dataset.domains.size()),
                          model_->embedding_count(), device_, counts, task.dataset.classes,
-                         task.dataset.domains});
+                         task.dataset.domains, model_.get()});
   if (grows(config_) && config_.grow_init == "zero") zero_late_components(*model_);
   if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
   make_loaders();

@@ -142,7 +142,7 @@ TEST_CASE("simclr: monitors in metrics.csv, and the last epoch is what is kept")
   CHECK(trained.epoch == 3);
   CHECK(!trained.by_head);
   const TensorMap all = read_checkpoint(lab.last("run")).tensors;
-  CHECK(all.contains("method/projection.linear2.weight"));
+  CHECK(all.contains("method/projection.2.weight"));
   CHECK(!all.contains("linear.weight"));
 }
 
@@ -160,22 +160,59 @@ TEST_CASE("simclr: learns to tell images apart, and its step is that of the loss
   CHECK(loss.back() < std::log(15.0));
 }
 
-TEST_CASE("simclr: goes on from a checkpoint with the same bytes") {
+TEST_CASE("methods without labels go on from a checkpoint with the same bytes") {
+  const Lab lab;
+  struct Stop {};
+  for (const char* method : {"simclr", "byol"}) {
+    CAPTURE(method);
+    TrainConfig c = lab.config;
+    c.method = method;
+    c.epochs = 3;
+    c.ema = 0.5;
+    const std::string whole = std::string(method) + "-whole", broken = std::string(method) + "-b";
+    lab.train(whole, c);
+    TrainHooks hooks;
+    hooks.step = [](const StepInfo& s) {
+      if (s.step == 5) throw Stop{};
+    };
+    CHECK_THROWS_AS(lab.train(broken, c, hooks), Stop);
+    lab.go_on(broken, c);
+    CHECK(read_file(lab.last(broken)) == read_file(lab.last(whole)));
+    CHECK(read_file(lab.path(broken) + "/metrics.csv") ==
+          read_file(lab.path(whole) + "/metrics.csv"));
+  }
+}
+
+TEST_CASE("byol: trains, and its copy follows as slowly as it is told") {
   const Lab lab;
   TrainConfig c = lab.config;
-  c.epochs = 3;
-  c.ema = 0.5;
-  struct Stop {};
-  lab.train("whole", c);
-  TrainHooks hooks;
-  hooks.step = [](const StepInfo& s) {
-    if (s.step == 5) throw Stop{};
-  };
-  CHECK_THROWS_AS(lab.train("broken", c, hooks), Stop);
-  lab.go_on("broken", c);
-  CHECK(read_file(lab.last("broken")) == read_file(lab.last("whole")));
-  CHECK(read_file(lab.path("broken") + "/metrics.csv") ==
-        read_file(lab.path("whole") + "/metrics.csv"));
+  c.method = "byol";
+  const Task task = load_task(c, {});
+  std::map<std::string, std::vector<double>> start;
+  for (const auto& [name, tensor] : Trainer(c, task).model().named_parameters())
+    start[name] = tensor.to_vector<double>();
+  for (const double momentum : {1.0, 0.9}) {
+    CAPTURE(momentum);
+    const std::string run = momentum == 1 ? "still" : "moving";
+    c.byol_momentum = momentum;
+    lab.train(run, c);
+    for (const double value : lab.column(run, "loss_byol")) CHECK((value >= 0 && value <= 8));
+    for (const double value : lab.column(run, "loss_spread")) CHECK(value > 0);
+    const Checkpoint last = read_checkpoint(lab.last(run));
+    const auto target = last.tensors.find("method/target.conv1.weight");
+    REQUIRE(target != last.tensors.end());
+    const bool same = target->second.to_vector<double>() == start.at("conv1.weight");
+    CHECK(same == (momentum == 1));
+    CHECK(last.tensors.contains("method/predictor.0.weight"));
+    CHECK(last.tensors.contains("method/predictor.1.running_mean"));
+    // Nothing of it is in the result.
+    write_backbone(lab.path("weights.safetensors"), load_trained(lab.path(run)));
+    for (const auto& entry : load_weights(lab.path("weights.safetensors")).tensors)
+      CHECK(start.contains(entry.first) ==
+            (!has(entry.first, "running_") && !has(entry.first, "num_batches")));
+  }
+  c.freeze = 1;
+  CHECK_THROWS_WITH_AS(check_config(c), doctest::Contains("model.freeze"), ConfigError);
 }
 
 TEST_CASE("simclr: images without labels, all of them trained on") {

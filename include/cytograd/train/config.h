@@ -85,7 +85,8 @@ struct TrainConfig {
   bool stat_augment = true;
   std::string boda_plus = "crt";
   std::string stage1;        ///< run or checkpoint that crt starts from; empty: it is trained first
-  int64_t projection = 128;  ///< length of what simclr compares (docs/pretraining.md)
+  int64_t projection = 128;  ///< length of what simclr and byol compare (docs/pretraining.md)
+  double byol_momentum = 0.99;  ///< of the copy that byol predicts, in the beginning
   // Guided embeddings, docs/guided.md.
   std::string guide;        ///< a standard guide or a file
   bool growing = false;     ///< the embedding grows from 2 components; guide-umap, distance: always

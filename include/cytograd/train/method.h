@@ -21,6 +21,10 @@
 
 namespace cytograd {
 
+namespace models {
+class ImageModel;
+}
+
 /// What a method may know of the task.
 struct MethodContext {
   const TrainConfig& config;
@@ -30,6 +34,8 @@ struct MethodContext {
   /// Training samples per class and domain: [class][domain].
   std::vector<std::vector<int64_t>> counts;
   std::vector<std::string> class_names, domain_names;
+  /// Which is trained; it lives as long as the method.
+  const models::ImageModel* model = nullptr;
 };
 
 /// What the rest of the library asks about a method.
