@@ -23,7 +23,7 @@ ResolvedConfig resolve_pretraining(const TrainOptions& options) {
     throw ConfigError(Fault{"cfg", "", "", "method.name " + out.config.method + " with --data",
                             "simclr or byol, or --synthetic N",
                             "`cyto train` learns from labels; its checkpoints are weight files"});
-  if (drawn) give("input.augment", "full");
+  if (!self_supervised(out.config)) give("input.augment", "full");
   apply_method_defaults(out);
   check_config(out.config);
   return out;
