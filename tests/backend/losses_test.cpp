@@ -14,6 +14,7 @@
 #include "cytograd/losses/cosine.h"
 #include "cytograd/losses/gaussian_kl.h"
 #include "cytograd/losses/guide.h"
+#include "cytograd/losses/nt_xent.h"
 #include "cytograd/losses/onehot_bce.h"
 #include "cytograd/losses/reconstruction.h"
 #include "cytograd/losses/triplet.h"
@@ -85,6 +86,14 @@ TEST_CASE("losses on the device equal the CPU's") {
       {"coral",
        [](const Inputs& in) {
          return coral({slice(in.x, 0, 0, 20), reverse_gradient(slice(in.x, 0, 20, 37), 0.5)});
+       }},
+      {"nt_xent",
+       [](const Inputs& in) {
+         return nt_xent(slice(in.x, 0, 0, 18), slice(in.x, 0, 18, 36), 0.3);
+       }},
+      {"alignment and uniformity",
+       [](const Inputs& in) {
+         return alignment(slice(in.x, 0, 0, 18), slice(in.x, 0, 18, 36)) + uniformity(in.x);
        }},
       {"boda",
        [](const Inputs& in) {
