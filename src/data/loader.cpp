@@ -276,7 +276,7 @@ Loader& Loader::operator=(Loader&&) noexcept = default;
 
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::samples() const { return state_->size.samples; }
-int64_t Loader::full_batch() const { return state_->size.batch; }
+int64_t Loader::full_batch() const { return state_->size.batch * state_->options.views; }
 
 void Loader::start_at(int64_t epoch, int64_t batch) {
   check<ValueError>(epoch >= 0, "loader", "expected an epoch of 0 or more, got ", epoch);

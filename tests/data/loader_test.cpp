@@ -343,7 +343,7 @@ TEST_CASE("views: a batch holds each sample several times, with changes of its o
   o.views = 3;
   Loader views(d, all_of(d), o);
   CHECK(views.batches() == single.batches());
-  CHECK(views.full_batch() == 4);
+  CHECK(views.full_batch() == 12);
   CHECK(views.samples() == 23);
   Batch one, all;
   while (single.next(one)) {

@@ -75,7 +75,7 @@ class Loader {
   int64_t batches() const;
   /// Samples of one epoch.
   int64_t samples() const;
-  /// Samples of a full batch: of all domains together, each counted once whatever the views.
+  /// Batch::size() of a full batch: samples of all domains together, times views.
   int64_t full_batch() const;
   /// Begins an epoch at one of its batches; what was prefetched is thrown away. Without a call,
   /// `next` begins with epoch 0.
