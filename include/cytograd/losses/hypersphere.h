@@ -53,7 +53,8 @@ inline Tensor alignment(const Tensor& a, const Tensor& b) {
 }
 
 /// log of the mean of exp(-2 |u_i - u_j|^2) over all pairs of different rows: 0 if all embeddings
-/// fall together, about -4 + 8/D for directions at random, lower the more evenly they cover the sphere.
+/// fall together, about -4 + 8/D for directions at random, lower the more evenly they cover the
+/// sphere.
 /// @param z [N, D], N >= 2   @return a scalar
 /// @throws ShapeError; ValueError for fewer than two rows
 inline Tensor uniformity(const Tensor& z) {
