@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "lab.h"
 
@@ -111,37 +112,42 @@ TEST_CASE("pretrain: drawn cells, with labels and without") {
 
 TEST_CASE("pretrain goes on after SIGTERM and SIGKILL with the same bytes") {
   const Lab lab;
+  const std::vector<std::string> names = {"metrics.csv", "checkpoints/last", "weights.safetensors"};
+  // Always the same folder: a checkpoint names that of the drawn cells.
+  const std::string path = lab.folder / "body";
+  std::vector<std::string> whole;
   for (const bool drawn : {false, true}) {
     CAPTURE(drawn);
     const Words data = drawn ? Words{"--synthetic", "90"} : Words{"--data", lab.data};
-    const std::string whole = drawn ? "drawn-whole" : "whole", parts = drawn ? "drawn-b" : "b";
     const Words longer = {"--epochs", "6"};
-    const auto done = cyto(pretrain(lab.folder / whole, data, longer));
+    fs::remove_all(path);
+    const auto done = cyto(pretrain(path, data, longer));
     REQUIRE_MESSAGE(done.exit == 0, done.err);
+    whole.clear();
+    for (const std::string& name : names) whole.push_back(lab.file("body", name));
     for (const int sent : {SIGTERM, SIGKILL}) {
-      fs::remove_all(lab.folder / parts);
-      test::Program program(pretrain(lab.folder / parts, data, longer), lab.folder.path().string());
-      test::wait_for_epoch(lab.folder / parts);
+      CAPTURE(sent);
+      fs::remove_all(path);
+      test::Program program(pretrain(path, data, longer), lab.folder.path().string());
+      test::wait_for_epoch(path);
       program.send(sent);
       program.wait();
-      const auto rest = cyto({"pretrain", "--resume", lab.folder / parts});
+      const auto rest = cyto({"pretrain", "--resume", path});
       REQUIRE_MESSAGE(rest.exit == 0, rest.err);
-      for (const char* name : {"metrics.csv", "checkpoints/last", "weights.safetensors"}) {
-        CAPTURE(name);
-        CHECK(lab.file(parts, name) == lab.file(whole, name));
+      for (size_t k = 0; k < names.size(); ++k) {
+        CAPTURE(names[k]);
+        CHECK((lab.file("body", names[k]) == whole[k]));
       }
     }
   }
   // Stopped while cells are drawn: what is there is not taken for whole.
-  const std::string path = lab.folder / "drawn-b";
   fs::remove(path + "/drawn/manifest.csv");
   for (const char* name : {"checkpoints", "DONE", "weights.safetensors", "metrics.jsonl"})
     fs::remove_all(path + "/" + name);
   fs::create_directory(path + "/checkpoints");
   const auto rest = cyto({"pretrain", "--resume", path});
   REQUIRE_MESSAGE(rest.exit == 0, rest.err);
-  CHECK(lab.file("drawn-b", "weights.safetensors") ==
-        lab.file("drawn-whole", "weights.safetensors"));
+  CHECK((lab.file("body", "weights.safetensors") == whole.back()));
 }
 
 TEST_CASE("pretrain: what is refused") {
