@@ -1,5 +1,6 @@
 #include "cytograd/gp/likelihood.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -30,6 +31,34 @@ Tensor attempt(const Tensor& a) {
     return {};
   }
   return std::isfinite(sum(diagonal(l)).item()) ? l : Tensor{};
+}
+
+// A^-1 = M^T M with M = L^-1. Both are made in blocks of rows or columns, without the products with
+// the zeros of a triangle: a sixth of N^3 multiply-adds each, where two solves with I take a half.
+Tensor inverse_of(const Tensor& l) {
+  constexpr int64_t block = 128;
+  const int64_t n = l.size(0);
+  const Tensor m = Tensor::zeros({n, n}, Dtype::float64, l.device());
+  for (int64_t first = 0; first < n; first += block) {
+    const int64_t width = std::min(block, n - first), rows = n - first;
+    const Tensor below = slice(slice(l, 0, first, n), 1, first, n).contiguous();
+    const Tensor unit = Tensor::zeros({rows, width}, Dtype::float64, l.device());
+    unit.as_strided({width}, {width + 1}, unit.offset()).fill_(1);
+    m.as_strided({rows, width}, {n, 1}, m.offset() + first * (n + 1))
+        .copy_(triangular_solve(below, unit));
+  }
+  const Tensor out = Tensor::empty({n, n}, Dtype::float64, l.device());
+  for (int64_t first = 0; first < n; first += block) {
+    const int64_t end = std::min(n, first + block), width = end - first;
+    const Tensor below = slice(m, 0, first, n);
+    const Tensor rows =
+        matmul(transpose(slice(below, 1, first, end), 0, 1), slice(below, 1, 0, end));
+    out.as_strided({width, end}, {n, 1}, out.offset() + first * n).copy_(rows);
+    if (first > 0)
+      out.as_strided({first, width}, {n, 1}, out.offset() + first)
+          .copy_(transpose(slice(rows, 1, 0, first), 0, 1));
+  }
+  return out;
 }
 
 }  // namespace
@@ -76,9 +105,9 @@ Tensor log_marginal_likelihood(const Tensor& covariance, const Tensor& y) {
                   const Tensor &l = back.saved[0], &a = back.saved[1];
                   Grads grads(2);
                   if (back.needs(0)) {
-                    const Tensor inverse = solve(l, identity(l.size(0), l.device()));
                     const Tensor outer = matmul(a, transpose(a, 0, 1));
-                    grads[0] = (outer - inverse * static_cast<double>(a.size(1))) * (dy * 0.5);
+                    grads[0] =
+                        (outer - inverse_of(l) * static_cast<double>(a.size(1))) * (dy * 0.5);
                   }
                   if (back.needs(1)) grads[1] = a * (dy * -1.0);
                   return grads;

@@ -20,10 +20,10 @@ void check_square(const char* op, const char* name, const Tensor& a) {
 }
 
 void check_pivots(const Tensor& l) {
-  const std::vector<double> values = l.to_vector<double>();
-  const auto n = static_cast<size_t>(l.size(0));
-  for (size_t i = 0; i < n; ++i)
-    check<ValueError>(!std::isnan(values[i * n + i]), "cholesky",
+  const std::vector<double> pivots =
+      l.as_strided({l.size(0)}, {l.size(0) + 1}, l.offset()).to_vector<double>();
+  for (size_t i = 0; i < pivots.size(); ++i)
+    check<ValueError>(!std::isnan(pivots[i]), "cholesky",
                       "the matrix is not positive definite: pivot ", i,
                       " is not positive; a larger diagonal may help");
 }
