@@ -35,11 +35,12 @@ double apart(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
+// 140 observations: more than one block of the inverse.
 TEST_CASE("gp on the device equals the CPU's: likelihood, gradient, prediction, samples") {
   const gp::Kernel kernel =
       gp::constant(1.5) * (gp::rbf(.7) + gp::matern(gp::Smoothness::five_halves, .5)) +
       gp::linear(.3) + gp::white(.1);
-  const Tensor x = normal({41, 2}, "x"), y = normal({41, 3}, "y"), queries = normal({19, 2}, "q");
+  const Tensor x = normal({140, 2}, "x"), y = normal({140, 3}, "y"), queries = normal({19, 2}, "q");
   const auto results = [&](Device device) {
     const Tensor values = kernel.log_values(device);
     values.set_requires_grad(true);
