@@ -111,6 +111,8 @@ Rle rle_of(const MaskPiece& m, int64_t height, int64_t width) {
     }
     if (inside && m.y + m.height < height) change_at(column + m.y + m.height);
   }
+  const int64_t behind = (m.x + m.width) * height;
+  if (inside && behind < height * width) change_at(behind);
   const int64_t left = height * width - done;
   if (left > 0 || out.counts.empty()) out.counts.push_back(static_cast<uint32_t>(left));
   return out;
