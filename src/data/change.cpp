@@ -50,7 +50,9 @@ void plan_walk(int64_t size, bool mirror_x, bool mirror_y, int64_t turns, ImageC
   out.right = size > 1 ? at(0, 1) - out.start : 0;
 }
 
-void plan_colours(const Augmentation& a, Rng& rng, ImageChange& out) {
+}  // namespace
+
+void plan_colours(const Augmentation& a, Rng& rng, kernels::ImageChange& out) {
   const auto factor = [&](double v) { return static_cast<float>(rng.uniform(1 - v, 1 + v)); };
   if (a.stain > 0 || a.stain_bias > 0) {
     std::array<float, 3> scale{}, bias{};
@@ -81,6 +83,8 @@ void plan_colours(const Augmentation& a, Rng& rng, ImageChange& out) {
         static_cast<float>(rng.uniform(0.1, std::max(0.1, a.blur_sigma))), out.blur);
 }
 
+namespace {
+
 // What the region shows is measured before anything random, so that a cell always looks the same.
 void plan_stain(const Image& image, const Region& whole, const Preprocess& preprocess,
                 ImageChange& out) {
@@ -93,7 +97,9 @@ void plan_stain(const Image& image, const Region& whole, const Preprocess& prepr
   std::copy(change.offset.begin(), change.offset.end(), out.normal_offset);
 }
 
-void change_colours(const ImageChange& c, Planes& p) {
+}  // namespace
+
+void change_colours(const kernels::ImageChange& c, resample::Planes& p) {
   if (c.normal == ImageChange::densities) colour::stain(p, c.normal_matrix, c.normal_offset);
   if (c.normal == ImageChange::cones) colour::cones(p, c.normal_matrix, c.normal_offset);
   if (c.stained) colour::stain(p, c.stain, c.stain_offset);
@@ -106,8 +112,6 @@ void change_colours(const ImageChange& c, Planes& p) {
   if (c.gray) colour::gray(p);
   if (c.blur_radius > 0) colour::blur(p, c.blur, c.blur_radius);
 }
-
-}  // namespace
 
 PlannedChange plan_change(const Image& image, const Sample& sample, const Preprocess& preprocess,
                           const Augmentation& a, Rng& rng) {

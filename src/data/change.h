@@ -20,6 +20,10 @@ struct PlannedChange {
 PlannedChange plan_change(const Image& image, const Sample& sample, const Preprocess& preprocess,
                           const Augmentation& augmentation, Rng& rng);
 
+/// The part of it that changes colours.
+void plan_colours(const Augmentation& augmentation, Rng& rng, kernels::ImageChange& out);
+void change_colours(const kernels::ImageChange& change, resample::Planes& planes);
+
 /// What the output of `preprocess` is like; nothing yet of the images.
 kernels::AugmentSizes augment_sizes(const Preprocess& preprocess);
 

@@ -82,7 +82,9 @@ std::vector<detection::MaskPiece> pieces_of_labels(const std::vector<uint32_t>& 
 void give_masks(FieldBuilder& builder, const std::vector<detection::MaskPiece>& masks,
                 std::vector<RawObject>& objects);
 
-void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::string& domain);
+/// @param prefix  of the ids, where several domains are read
+void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::string& domain,
+                     const std::string& prefix);
 void read_bccd_fields(FieldBuilder& builder, const std::string& root);
 void read_wbc_seg_fields(FieldBuilder& builder, const std::string& path);
 void read_coco_fields(FieldBuilder& builder, const std::string& file);

@@ -114,7 +114,8 @@ bool is_voc(const std::string& path) {
   return is_folder(join(path, "Annotations")) && is_folder(join(path, "JPEGImages"));
 }
 
-void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::string& domain) {
+void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::string& domain,
+                     const std::string& prefix) {
   DatasetOptions rule_options;
   rule_options.mask_threshold = builder.options().mask_threshold;
   rule_options.mask_map = builder.options().mask_map;
@@ -127,7 +128,7 @@ void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::
       continue;
     }
     const auto part = sets.find(name);
-    builder.begin_field("JPEGImages/" + file, join(root, "JPEGImages/" + file), "",
+    builder.begin_field(prefix + "JPEGImages/" + file, join(root, "JPEGImages/" + file), "",
                         part == sets.end() ? "" : part->second);
     const auto voc = voc_of(builder, annotation);
     if (!voc || builder.field().height == 0) continue;

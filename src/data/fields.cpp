@@ -57,7 +57,8 @@ FieldSet load_part(const FieldOptions& options) {
   } else if (preset == "voc") {
     const std::vector<std::string> roots = voc_roots(options.path);
     if (roots.empty()) fail_layout(options, "Annotations and JPEGImages");
-    for (const std::string& root : roots) read_voc_fields(builder, root, base_name(root));
+    for (const std::string& root : roots)
+      read_voc_fields(builder, root, base_name(root), roots.size() > 1 ? base_name(root) + "/" : "");
   } else if (preset == "coco") {
     const std::string file = find_coco(options.path);
     if (file.empty()) fail_layout(options, "a COCO file such as annotations.json");
