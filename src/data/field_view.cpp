@@ -10,7 +10,6 @@
 namespace cytograd {
 namespace {
 
-using detection::Box;
 using detection::MaskPiece;
 
 constexpr float smallest_part = 0.3f;  // of a box that stays an object
@@ -38,7 +37,7 @@ FieldView quarter_turn(const FieldView& view) {
   FieldView out{rotate_90(view.image, 1), view.objects};
   const int64_t width = view.image.width;
   for (FieldObject& o : out.objects) {
-    const Box b = o.box;
+    const detection::Box b = o.box;
     o.box = {b.y1, f32(width) - b.x2, b.y2, f32(width) - b.x1};
     const MaskPiece& m = o.mask;
     o.mask = remap(m, m.y, width - m.x - m.width, m.height, m.width, [&m](int64_t i, int64_t j) {
@@ -49,7 +48,7 @@ FieldView quarter_turn(const FieldView& view) {
 }
 
 // The share of a box that a window shows.
-float seen(const Box& box, const Region& w) {
+float seen(const detection::Box& box, const Region& w) {
   const float width = std::min(box.x2, f32(w.x + w.width)) - std::max(box.x1, f32(w.x)),
               height = std::min(box.y2, f32(w.y + w.height)) - std::max(box.y1, f32(w.y));
   return width > 0 && height > 0 ? width * height / box.area() : 0;
@@ -90,7 +89,7 @@ FieldView flip_horizontal(const FieldView& view) {
   FieldView out{flip_horizontal(view.image), view.objects};
   const int64_t width = view.image.width;
   for (FieldObject& o : out.objects) {
-    const Box b = o.box;
+    const detection::Box b = o.box;
     o.box = {f32(width) - b.x2, b.y1, f32(width) - b.x1, b.y2};
     const MaskPiece& m = o.mask;
     o.mask = remap(m, width - m.x - m.width, m.y, m.width, m.height,
@@ -103,7 +102,7 @@ FieldView flip_vertical(const FieldView& view) {
   FieldView out{flip_vertical(view.image), view.objects};
   const int64_t height = view.image.height;
   for (FieldObject& o : out.objects) {
-    const Box b = o.box;
+    const detection::Box b = o.box;
     o.box = {b.x1, f32(height) - b.y2, b.x2, f32(height) - b.y1};
     const MaskPiece& m = o.mask;
     o.mask = remap(m, m.x, height - m.y - m.height, m.width, m.height,
@@ -130,7 +129,7 @@ FieldView crop(const FieldView& view, const Region& w) {
     if (share < smallest_part) continue;
     FieldObject part = o;
     part.mask = detection::cut(o.mask, w.y, w.x, w.height, w.width);
-    const Box moved{o.box.x1 - f32(w.x), o.box.y1 - f32(w.y), o.box.x2 - f32(w.x),
+    const detection::Box moved{o.box.x1 - f32(w.x), o.box.y1 - f32(w.y), o.box.x2 - f32(w.x),
                     o.box.y2 - f32(w.y)};
     part.box = detection::clip(moved, w.height, w.width);
     if (!(part.box == moved) && part.has_mask()) part.box = detection::bounds(part.mask);
@@ -158,7 +157,7 @@ Region draw_window(const FieldView& view, const FieldAugmentation& a, Rng& rng) 
     window.x = rng.below(right + 1);
     if (tiled && !view.objects.empty() && rng.chance(0.8)) {
       const auto k = static_cast<size_t>(rng.below(static_cast<int64_t>(view.objects.size())));
-      const Box& box = view.objects[k].box;
+      const detection::Box& box = view.objects[k].box;
       const auto about = [&rng](float centre, int64_t side, int64_t room) {
         return std::clamp<int64_t>(std::llround(centre) - rng.below(side), 0, room);
       };

@@ -3,6 +3,7 @@
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/data/dataset.h"
+#include "cytograd/data/fields.h"
 #include "cytograd/train/config.h"
 #include "cytograd/train/guide_update.h"
 #include "cytograd/train/method.h"
@@ -26,6 +27,13 @@ ConfigField other(const char* key, const char* option, const char* help, ConfigF
   return {key, option, help, member, 0, 0, {}, is_path};
 }
 
+// Of images with classes, and of fields with objects.
+std::vector<std::string> all_presets() {
+  std::vector<std::string> out = preset_names();
+  for (const std::string& name : field_preset_names()) out.push_back(name);
+  return out;
+}
+
 void add_data_fields(std::vector<ConfigField>& f) {
   f.push_back(other("data.path", "--data",
                     "Data set: folder, CSV manifest or TOML list of domains; several are domains",
@@ -35,7 +43,7 @@ void add_data_fields(std::vector<ConfigField>& f) {
              "Draw so many cells of varied stain, scale and light and train on them; 0: none",
              &C::synthetic, 0, 1e7));
   f.push_back(
-      choice("data.preset", "--preset", "Layout of the data set", &C::preset, preset_names()));
+      choice("data.preset", "--preset", "Layout of the data set", &C::preset, all_presets()));
   f.push_back(choice("data.labels", "--labels", "Classes of the pbc layout", &C::labels,
                      {"coarse", "fine"}));
   f.push_back(choice("data.multi_label", "--multi-label", "A cell with two labels", &C::multi_label,
@@ -332,6 +340,39 @@ void add_train_fields(std::vector<ConfigField>& f) {
                     "On a device: record the step once and replay it as one graph", &C::capture));
 }
 
+void add_segment_fields(std::vector<ConfigField>& f) {
+  f.push_back(choice("segment.detector", "--detector", "What finds objects; faster_rcnn: boxes alone",
+                     &C::detector, {"none", "mask_rcnn", "faster_rcnn"}));
+  f.push_back(number("segment.min_size", "--min-size",
+                     "Shorter side of a field as the network sees it, pixels", &C::min_size, 32,
+                     8192));
+  f.push_back(number("segment.max_size", "--max-size", "Its longer side at most", &C::max_size, 32,
+                     16384));
+  f.push_back(number("segment.scale_jitter", "--scale-jitter",
+                     "Random scale of training fields, share either way", &C::scale_jitter, 0, 0.5));
+  f.push_back(number("segment.smallest_anchor", "--smallest-anchor",
+                     "Side of the smallest anchors, pixels of the network's input",
+                     &C::smallest_anchor, 4, 128));
+  f.push_back(number("segment.channels", "--detector-channels", "Channels of the pyramid",
+                     &C::detector_channels, 8, 1024));
+  f.push_back(number("segment.hidden", "--detector-hidden", "Units of the box head",
+                     &C::detector_hidden, 8, 8192));
+  f.push_back(number("segment.regions", "--regions", "Regions per field that train the heads",
+                     &C::regions, 1, 1e6));
+  f.push_back(number("segment.proposals", "--proposals",
+                     "Proposals per field in training; half as many in detection", &C::proposals, 2,
+                     1e6));
+  f.push_back(number("segment.norm_eps", "--norm-eps",
+                     "Added to variances; 0 for torchvision's COCO weights", &C::norm_eps, 0, 1));
+  f.push_back(number("segment.crop", "--crop", "Probability of a window of a training field",
+                     &C::crop, 0, 1));
+  f.push_back(number("segment.field_tile", "--field-tile",
+                     "Longest side of a training field, pixels; larger ones show windows of it",
+                     &C::field_tile, 64, 1e6));
+  f.push_back(other("segment.nucleus", "--nucleus",
+                    "Also find nuclei, where masks tell them apart", &C::nucleus));
+}
+
 }  // namespace
 
 const std::vector<ConfigField>& config_fields() {
@@ -340,6 +381,7 @@ const std::vector<ConfigField>& config_fields() {
     add_data_fields(f);
     add_split_fields(f);
     add_model_fields(f);
+    add_segment_fields(f);
     add_method_fields(f);
     add_optimizer_fields(f);
     add_train_fields(f);

@@ -214,6 +214,7 @@ std::string config_toml(const TrainConfig& config) {
   std::string out = std::string(config_marker) + "\n", section;
   for (const ConfigField& field : config_fields()) {
     const size_t dot = field.key.find('.');
+    if (config.detector == "none" && field.key.starts_with("segment.")) continue;
     if (field.key.substr(0, dot) != section) {
       section = field.key.substr(0, dot);
       out += "\n[" + section + "]\n";

@@ -59,6 +59,18 @@ struct TrainConfig {
   std::string stain = "none";  ///< what images are moved to a common stain by (data/stain.h)
   std::string stain_target;    ///< empty: built-in; "domain:NAME", or an image file
 
+  // [segment]: of `cyto segment`, docs/segmentation.md
+  std::string detector = "none";  ///< none: a classifier
+  int64_t min_size = 320, max_size = 640;  ///< sides of fields as the network sees them
+  double scale_jitter = 0;                 ///< of min_size in training, either way
+  int64_t smallest_anchor = 32;            ///< pixels; of each further level twice as large
+  int64_t detector_channels = 256, detector_hidden = 1024;
+  int64_t regions = 512, proposals = 2000;  ///< per image in training
+  double norm_eps = 1e-5;                   ///< of normalisation; 0 for torchvision's COCO weights
+  double crop = 0;                          ///< probability of a window of a training field
+  int64_t field_tile = 1600;  ///< longest side of a training field; larger ones show windows
+  bool nucleus = false;       ///< also find nuclei
+
   // [method]
   std::string method = "ce";
   std::string class_weights = "none";
