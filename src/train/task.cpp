@@ -31,21 +31,26 @@ Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
   if (config.data.empty()) throw ConfigError("no data set given; pass --data FOLDER [cli]");
   std::vector<DatasetOptions> options;
   for (const std::string& path : config.data) options.push_back(dataset_options(config, path));
+  Dataset dataset = load_datasets(options);
+  require_scale(dataset, config.field_um);
+  return scan_data(std::move(dataset), config, progress);
+}
+
+Task scan_data(Dataset dataset, const TrainConfig& config, const ProgressCallback& progress) {
   Task out;
-  out.scanned = load_datasets(options);
-  require_scale(out.scanned, config.field_um);
-  ScanOptions scan_options;
-  scan_options.on_bad_image =
+  out.scanned = std::move(dataset);
+  ScanOptions options;
+  options.on_bad_image =
       config.on_bad_image == "skip" ? BadImagePolicy::skip : BadImagePolicy::error;
-  scan_options.max_bad = config.max_bad;
-  scan_options.max_pixels = config.max_pixels;
-  scan_options.strict = config.strict;
-  scan_options.progress = progress;
-  out.report = scan(out.scanned, scan_options);
+  options.max_bad = config.max_bad;
+  options.max_pixels = config.max_pixels;
+  options.strict = config.strict;
+  options.progress = progress;
+  out.report = scan(out.scanned, options);
   out.dataset = out.scanned;
-  apply_scan(out.dataset, out.report, scan_options);
-  for (size_t i = 0; i < out.report.samples.size(); ++i)
-    if (out.report.samples[i].used) out.hashes.push_back(out.report.samples[i].hash);
+  apply_scan(out.dataset, out.report, options);
+  for (const SampleReport& sample : out.report.samples)
+    if (sample.used) out.hashes.push_back(sample.hash);
   return out;
 }
 

@@ -149,7 +149,7 @@ void Trainer::begin_epoch() {
 
 void Trainer::train_epoch(const TrainHooks& hooks) {
   begin_epoch();
-  epoch_start_ = std::chrono::steady_clock::now();
+  log_->begin_epoch();
   train_->start_at(progress_.epoch, progress_.batch);
   const int64_t batches = train_->batches();
   ahead_.reset();
@@ -184,14 +184,7 @@ void Trainer::run(const RunFolder& folder, const TrainHooks& hooks) {
   folder_ = &folder;
   hooks_ = &hooks;
   for (const std::string& text : method_->notes()) note(text);
-  csv_ = std::make_unique<LineLog>(folder.file("metrics.csv"),
-                                   progress_.epoch > 0 ? progress_.epoch + 1 : 0);
-  jsonl_ = std::make_unique<LineLog>(folder.file("metrics.jsonl"), progress_.epoch);
-  times_ = std::make_unique<LineLog>(folder.file("times.csv"),
-                                     progress_.epoch > 0 ? progress_.epoch + 1 : 0);
-  // The last epoch that was logged ended where the current one began.
-  drop_events_after(folder.path(), progress_.step - progress_.batch);
-  events_ = std::make_unique<EventWriter>(folder.path());
+  log_ = std::make_unique<RunLog>(folder, progress_);
   // A run can be resumed from its first moment on.
   if (progress_.step == 0 && progress_.batch == 0) save(false);
   while (!progress_.finished) {

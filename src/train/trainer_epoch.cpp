@@ -6,12 +6,12 @@
 
 #include "cytograd/core/error.h"
 #include "cytograd/core/random.h"
-#include "cytograd/io/csv.h"
 #include "cytograd/io/text.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/metrics.h"
 #include "cytograd/train/stop.h"
 #include "cytograd/train/trainer.h"
+#include "train/use_averages.h"
 
 namespace cytograd {
 namespace {
@@ -38,22 +38,6 @@ double domain_accuracy(const Predictions& p, const Dataset& dataset) {
   return hits.empty() ? absent : sum / static_cast<double>(hits.size());
 }
 
-// Averaged weights take the model's place for a scope, also when validation throws.
-class UseAverages {
- public:
-  explicit UseAverages(const optim::Ema* ema) : ema_(ema) {
-    if (ema_) ema_->swap();
-  }
-  ~UseAverages() {
-    if (ema_) ema_->swap();
-  }
-  UseAverages(const UseAverages&) = delete;
-  UseAverages& operator=(const UseAverages&) = delete;
-
- private:
-  const optim::Ema* ema_;
-};
-
 void to_unit_length(std::vector<float>& values, int64_t width) {
   const auto n = static_cast<size_t>(width);
   for (size_t begin = 0; begin + n <= values.size(); begin += n) {
@@ -73,12 +57,6 @@ void classify_by_neighbours(LabelledRows rows, Predictions& val) {
   spec.kind = ClassifierSpec::Kind::knn;
   spec.k = std::min<int64_t>(20, rows.size());
   classify_by(val, *fit_classifier(spec, rows, 0));
-}
-
-// Layouts are changed on the host: a full device can still write a checkpoint.
-nn::NamedTensors on_host(nn::NamedTensors tensors) {
-  for (auto& [name, tensor] : tensors) tensor = tensor.to(Device::cpu());
-  return tensors;
 }
 
 }  // namespace
@@ -178,7 +156,7 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   method_->end_epoch(p.rows);
   for (const std::string& text : method_->remarks(means)) note(text);
   for (const auto& entry : method_->monitors()) info.values.push_back(entry);
-  log(info);
+  log_->write(info, progress_.step);
   progress_.epoch = info.epoch;
   progress_.batch = 0;
   progress_.sums.clear();
@@ -188,35 +166,6 @@ void Trainer::finish_epoch(const TrainHooks& hooks) {
   progress_.finished = progress_.epoch >= config_.epochs || tired;
   save(info.best);
   if (hooks.epoch) hooks.epoch(info);
-}
-
-void Trainer::log(const EpochInfo& info) {
-  std::vector<std::string> names = {"epoch"}, values = {std::to_string(info.epoch)};
-  std::string json = "{\"epoch\":" + values[0];
-  std::vector<std::pair<std::string, double>> scalars;
-  for (const auto& [name, value] : info.values) {
-    const bool here = std::isfinite(value);
-    names.push_back(name);
-    values.push_back(here ? format_double(value) : "n/a");
-    json += ",\"" + name + "\":" + (here ? format_double(value) : "null");
-    if (here && name != "step") scalars.emplace_back(name, value);
-  }
-  const auto line = [](const std::vector<std::string>& fields) {
-    std::string text = csv_row(fields);
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    return text;
-  };
-  if (csv_->lines() == 0) csv_->append(line(names));
-  csv_->append(line(values));
-  // Times differ between equal runs, so they are kept apart.
-  if (times_->lines() == 0) times_->append("epoch,seconds");
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - epoch_start_;
-  times_->append(values[0] + "," + format_fixed(taken.count(), 3));
-  jsonl_->append(json + "}");
-  csv_->sync();
-  times_->sync();
-  jsonl_->sync();
-  events_->scalars(progress_.step, scalars);
 }
 
 Checkpoint Trainer::checkpoint() const {

@@ -35,6 +35,8 @@ struct Task {
 
 /// Reads and scans the data sets without splitting them. @throws DataError with all faults counted
 Task load_data(const TrainConfig& config, const ProgressCallback& progress = {});
+/// Scans a data set that is read. @throws DataError as load_data
+Task scan_data(Dataset dataset, const TrainConfig& config, const ProgressCallback& progress = {});
 /// The same, split by `config`; leaks between parts are errors (csv.leak).
 Task load_task(const TrainConfig& config, const ProgressCallback& progress = {});
 /// Splits data that are read.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,37 +10,16 @@
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/data/loader.h"
-#include "cytograd/io/line_log.h"
 #include "cytograd/optim/ema.h"
 #include "cytograd/optim/optimizer.h"
 #include "cytograd/optim/schedule.h"
 #include "cytograd/train/checkpoint.h"
-#include "cytograd/train/events.h"
 #include "cytograd/train/method.h"
 #include "cytograd/train/run_folder.h"
+#include "cytograd/train/run_log.h"
 #include "cytograd/train/task.h"
 
 namespace cytograd {
-
-/// After every optimiser step.
-struct StepInfo {
-  int64_t epoch = 0, batch = 0, batches = 0, step = 0, steps = 0;
-  double loss = 0, lr = 0;
-};
-
-/// After every epoch: one row of metrics.csv.
-struct EpochInfo {
-  int64_t epoch = 0, epochs = 0;
-  std::vector<std::pair<std::string, double>> values;  ///< NaN: not available
-  bool best = false;
-};
-
-struct TrainHooks {
-  std::function<void(const StepInfo&)> step;
-  std::function<void(const EpochInfo&)> epoch;
-  /// Something worth a line that is neither: why steps are not replayed, say.
-  std::function<void(const std::string&)> note = {};
-};
 
 /// What a step costs, for --dry-run.
 struct StepCost {
@@ -130,7 +107,6 @@ class Trainer {
   void score(const Passes& passes, EpochInfo& info);
   void begin_epoch();
   void join_domains();
-  void log(const EpochInfo& info);
   void save(bool best);
   Checkpoint checkpoint() const;
   void stop_if_asked();
@@ -165,9 +141,7 @@ class Trainer {
 
   const RunFolder* folder_ = nullptr;
   const TrainHooks* hooks_ = nullptr;
-  std::unique_ptr<LineLog> csv_, jsonl_, times_;
-  std::chrono::steady_clock::time_point epoch_start_;
-  std::unique_ptr<EventWriter> events_;
+  std::unique_ptr<RunLog> log_;
 };
 
 }  // namespace cytograd
