@@ -32,7 +32,7 @@ void add_config_command(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* show = add_command(*config, "show", "Print every setting, its value and its source",
                                "cyto config show --lr 0.1\n");
-  add_train_options(*show, *options);
+  add_train_options(*show, *options, [](const ConfigField&) { return true; });
   add_common_options(*show, *options, with_config);
   run_command(*show, options, run_show);
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "cytograd/train/detector.h"
 #include "cytograd/train/stop.h"
 
 namespace cytograd::cli {
@@ -14,6 +15,7 @@ const char* group_of(const ConfigField& field) {
                                                             {"model", "Model"},
                                                             {"input", "Input"},
                                                             {"method", "Method"},
+                                                            {"segment", "Detector"},
                                                             {"optimizer", "Optimizer"},
                                                             {"schedule", "Learning rate"},
                                                             {"train", "Training"}};
@@ -33,8 +35,11 @@ std::string help_of(const ConfigField& field) {
 
 }  // namespace
 
-void add_train_options(CLI::App& command, TrainOptions& o) {
+bool is_classifier_setting(const ConfigField& field) { return !field.key.starts_with("segment."); }
+
+void add_train_options(CLI::App& command, TrainOptions& o, const SettingFilter& wanted) {
   for (const ConfigField& field : config_fields()) {
+    if (!wanted(field)) continue;
     CLI::Option* option = nullptr;
     if (std::holds_alternative<bool TrainConfig::*>(field.member)) {
       option = command.add_flag(
@@ -76,6 +81,16 @@ ResolvedConfig resolve_config(const TrainOptions& options) {
   apply_given_options(out, options);
   apply_method_defaults(out);
   check_config(out.config);
+  return out;
+}
+
+ResolvedConfig resolve_detector_config(const TrainOptions& options) {
+  ResolvedConfig out;
+  if (!options.config.empty()) apply_config_file(out, options.config);
+  apply_config_variables(out);
+  apply_given_options(out, options);
+  apply_detector_defaults(out);
+  check_detector_config(out.config);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,11 +17,18 @@ struct TrainOptions : CommonOptions {
   std::map<std::string, bool> flags;
 };
 
-void add_train_options(CLI::App& command, TrainOptions& options);
+/// Which settings a command has.
+using SettingFilter = std::function<bool(const ConfigField&)>;
+/// Those of classifiers: all but the section `segment`.
+bool is_classifier_setting(const ConfigField& field);
+void add_train_options(CLI::App& command, TrainOptions& options,
+                       const SettingFilter& wanted = is_classifier_setting);
 /// Applies the options of the command line.
 void apply_given_options(ResolvedConfig& out, const TrainOptions& options);
 /// Default, --config, CYTO_*, options, in this order. @throws ConfigError
 ResolvedConfig resolve_config(const TrainOptions& options);
+/// The same for a detector. @throws ConfigError
+ResolvedConfig resolve_detector_config(const TrainOptions& options);
 /// The stored settings of a run; options that are given must agree with them.
 /// @throws ConfigError naming the first that does not
 TrainConfig stored_config(const std::string& run, const TrainOptions& options);

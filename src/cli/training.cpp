@@ -1,10 +1,10 @@
 #include "cli/training.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
+#include "cli/narrator.h"
 #include "cli/train_options.h"
 #include "cli/training_end.h"
 #include "cytograd/core/cuda.h"
@@ -21,64 +21,19 @@
 namespace cytograd::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+// What the line of an epoch says.
+Narrator narrator_of(const TrainConfig& config) {
+  if (self_supervised(config))
+    return Narrator({{"loss", "loss"},
+                     {"alignment", "loss_alignment"},
+                     {"uniformity", "loss_uniformity"},
+                     {"spread", "loss_spread"},
+                     {"kNN accuracy", "val_accuracy"}});
+  return Narrator({{"loss", "loss"},
+                   {"accuracy", "train_accuracy"},
+                   {"val loss", "val_loss"},
+                   {"val macro-F1", "val_f1_macro"}});
 }
-
-// Progress on a terminal, one line per epoch elsewhere.
-class Narrator {
- public:
-  TrainHooks hooks() {
-    return {[this](const StepInfo& s) { on_step(s); }, [this](const EpochInfo& e) { on_epoch(e); },
-            [](const std::string& text) { console().note(text); }};
-  }
-
- private:
-  void on_step(const StepInfo& s) {
-    if (first_step_ < 0) first_step_ = s.step - 1;
-    steps_ = s.steps;
-    step_ = s.step;
-    if (!console().progress() || seconds_since(shown_) < 0.1) return;
-    shown_ = Clock::now();
-    constexpr int64_t width = 20;
-    const int64_t full = s.batch * width / s.batches;
-    console().status("epoch " + std::to_string(s.epoch + 1) + " [" +
-                     std::string(static_cast<size_t>(full), '=') +
-                     std::string(static_cast<size_t>(width - full), ' ') + "] " +
-                     std::to_string(s.batch) + "/" + std::to_string(s.batches) + "  loss " +
-                     format_fixed(s.loss, 4) + "  " + remaining());
-  }
-
-  void on_epoch(const EpochInfo& e) {
-    const auto value = [&](const char* name) {
-      for (const auto& [key, v] : e.values)
-        if (key == name) return std::isfinite(v) ? format_fixed(v, 4) : std::string("n/a");
-      return std::string("n/a");
-    };
-    const std::string scores =
-        value("loss_spread") == "n/a"
-            ? ", accuracy " + value("train_accuracy") + ", val loss " + value("val_loss") +
-                  ", val macro-F1 " + value("val_f1_macro")
-            : ", alignment " + value("loss_alignment") + ", uniformity " +
-                  value("loss_uniformity") + ", spread " + value("loss_spread") +
-                  ", kNN accuracy " + value("val_accuracy");
-    console().note("epoch " + std::to_string(e.epoch) + "/" + std::to_string(e.epochs) + ": loss " +
-                   value("loss") + scores + (e.best ? " (best)" : "") + "; " +
-                   human_time(seconds_since(epoch_begin_)) + ", " + remaining());
-    epoch_begin_ = Clock::now();
-  }
-
-  std::string remaining() const {
-    const auto done = static_cast<double>(step_ - first_step_);
-    const auto left = static_cast<double>(steps_ - step_);
-    return human_time(seconds_since(begin_) / std::max(done, 1.0) * left) + " left";
-  }
-
-  Clock::time_point begin_ = Clock::now(), epoch_begin_ = begin_, shown_{};
-  int64_t first_step_ = -1, step_ = 0, steps_ = 0;
-};
 
 double checkpoint_bytes(const models::ImageModel& model, const TrainConfig& config) {
   double bytes = 0;
@@ -86,15 +41,6 @@ double checkpoint_bytes(const models::ImageModel& model, const TrainConfig& conf
     bytes += static_cast<double>(tensor.bytes());
   const double copies = 1 + (config.optimizer == "sgd" ? 1 : 2) + (config.ema > 0 ? 1 : 0);
   return bytes * copies;
-}
-
-// The last two, the best, and one that is being written.
-void require_disk(const std::string& path, double checkpoint) {
-  const double needed = 4 * checkpoint, free = free_disk(path);
-  if (free > 0 && needed > free)
-    throw FileError(Fault{"disk.full", path, "", human_bytes(free) + " are free",
-                          human_bytes(needed) + " for four checkpoints",
-                          "choose another --output"});
 }
 
 void write_inputs(const RunFolder& folder, const TrainConfig& config, const Task& task) {
@@ -241,7 +187,7 @@ void begin(const RunFolder& folder, const TrainConfig& wanted, const TaskSource&
     trainer->load_first_stage(folder.file("stage1"));
     console().note("stage 2: the classifier, on the network of stage 1");
   }
-  Narrator narrator;
+  Narrator narrator = narrator_of(config);
   trainer->run(folder, narrator.hooks());
   finish_training(folder, task, trainer->device(), quiet);
 }
@@ -269,7 +215,7 @@ void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
   trainer.restore(checkpoint, store.resolve("last"));
   console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
                  std::to_string(checkpoint.progress.batch) + " steps");
-  Narrator narrator;
+  Narrator narrator = narrator_of(config);
   trainer.run(folder, narrator.hooks());
   finish_training(folder, task, trainer.device(), quiet);
 }

@@ -167,6 +167,9 @@ void check_guided(const TrainConfig& c) {
 }  // namespace
 
 void check_config(const TrainConfig& c) {
+  if (c.detector != "none")
+    throw ConfigError(Fault{"cfg", "", "", "segment.detector " + c.detector, "none",
+                            "`cyto segment train` trains detectors"});
   check_method(c);
   check_guided(c);
   const auto conflict = [](const std::string& found, const std::string& expected,

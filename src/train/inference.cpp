@@ -40,6 +40,9 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   const CheckpointStore store(run);
   TrainedModel out;
   out.config = resolved.config;
+  if (out.config.detector != "none")
+    throw ConfigError(Fault{"cfg", run, "", "the run is of a detector", "a run of `cyto train`",
+                            "`cyto segment eval` and `cyto segment predict` take this one"});
   out.file = store.resolve(which == "best" && !store.has("best") ? "last" : which);
   Checkpoint checkpoint = read_checkpoint(out.file);
   out.classes = checkpoint.classes;
