@@ -11,7 +11,7 @@ std::string json_value(const std::string& toml) {
 }
 
 void run_show(TrainOptions& options) {
-  const ResolvedConfig resolved = resolve_config(options);
+  const ResolvedConfig resolved = resolve_any_config(options);
   std::string text, json;
   for (const ConfigField& field : config_fields()) {
     const auto source = resolved.sources.find(field.key);

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "cli/narrator.h"
-#include "cli/session.h"
 #include "cli/train_options.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"

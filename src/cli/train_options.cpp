@@ -74,24 +74,36 @@ void apply_given_options(ResolvedConfig& out, const TrainOptions& options) {
   }
 }
 
-ResolvedConfig resolve_config(const TrainOptions& options) {
+namespace {
+
+// Default, --config, CYTO_*, options, in this order.
+ResolvedConfig given_config(const TrainOptions& options) {
   ResolvedConfig out;
   if (!options.config.empty()) apply_config_file(out, options.config);
   apply_config_variables(out);
   apply_given_options(out, options);
+  return out;
+}
+
+}  // namespace
+
+ResolvedConfig resolve_config(const TrainOptions& options) {
+  ResolvedConfig out = given_config(options);
   apply_method_defaults(out);
   check_config(out.config);
   return out;
 }
 
 ResolvedConfig resolve_detector_config(const TrainOptions& options) {
-  ResolvedConfig out;
-  if (!options.config.empty()) apply_config_file(out, options.config);
-  apply_config_variables(out);
-  apply_given_options(out, options);
+  ResolvedConfig out = given_config(options);
   apply_detector_defaults(out);
   check_detector_config(out.config);
   return out;
+}
+
+ResolvedConfig resolve_any_config(const TrainOptions& options) {
+  const bool detector = given_config(options).config.detector != "none";
+  return detector ? resolve_detector_config(options) : resolve_config(options);
 }
 
 TrainConfig stored_config(const std::string& run, const TrainOptions& options) {

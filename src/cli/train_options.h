@@ -29,6 +29,8 @@ void apply_given_options(ResolvedConfig& out, const TrainOptions& options);
 ResolvedConfig resolve_config(const TrainOptions& options);
 /// The same for a detector. @throws ConfigError
 ResolvedConfig resolve_detector_config(const TrainOptions& options);
+/// Whichever of both the settings are for.
+ResolvedConfig resolve_any_config(const TrainOptions& options);
 /// The stored settings of a run; options that are given must agree with them.
 /// @throws ConfigError naming the first that does not
 TrainConfig stored_config(const std::string& run, const TrainOptions& options);

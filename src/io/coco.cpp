@@ -216,4 +216,49 @@ void write_coco_results(const std::string& path, const std::vector<CocoFileResul
   file.commit();
 }
 
+struct CocoWriter::State {
+  explicit State(const std::string& path) : file(path) {}
+  AtomicFile file;
+  std::string images;
+  int64_t objects = 0;
+};
+
+CocoWriter::CocoWriter(const std::string& path, const std::map<int64_t, std::string>& categories)
+    : state_(std::make_unique<State>(path)) {
+  json list = json::array();
+  for (const auto& [id, name] : categories)
+    list.push_back({{"id", id}, {"name", escape_control(name)}});
+  state_->file.write("{\"categories\":" + list.dump() + ",\n\"annotations\":[");
+}
+
+CocoWriter::~CocoWriter() = default;
+
+void CocoWriter::add_image(const CocoFileImage& image) {
+  const json entry = {{"id", image.id},
+                      {"file_name", escape_control(image.file_name)},
+                      {"height", image.height},
+                      {"width", image.width}};
+  state_->images += (state_->images.empty() ? "\n" : ",\n") + entry.dump();
+}
+
+int64_t CocoWriter::add_object(int64_t image_id, const detection::CocoResult& r, double area) {
+  json entry = {{"id", ++state_->objects},
+                {"image_id", image_id},
+                {"category_id", r.category},
+                {"bbox", {r.box.x, r.box.y, r.box.w, r.box.h}},
+                {"area", area},
+                {"iscrowd", 0},
+                {"score", r.score}};
+  if (!r.mask.empty())
+    entry["segmentation"] = {{"size", {r.mask.height, r.mask.width}},
+                             {"counts", detection::rle_to_text(r.mask)}};
+  state_->file.write((state_->objects == 1 ? "\n" : ",\n") + entry.dump());
+  return state_->objects;
+}
+
+void CocoWriter::commit() {
+  state_->file.write("\n],\n\"images\":[" + state_->images + "\n]}\n");
+  state_->file.commit();
+}
+
 }  // namespace cytograd

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,5 +62,23 @@ struct CocoFileResult {
 };
 /// Writes detections as COCO results, masks as compressed runs. Atomic. @throws FileError
 void write_coco_results(const std::string& path, const std::vector<CocoFileResult>& results);
+
+/// Writes a COCO file with images, categories and what was found: annotations with scores, masks as
+/// compressed runs. Objects go to the file as they come.
+class CocoWriter {
+ public:
+  /// @param categories  names by id   @throws FileError
+  CocoWriter(const std::string& path, const std::map<int64_t, std::string>& categories);
+  ~CocoWriter();
+  void add_image(const CocoFileImage& image);
+  /// @return the id of the annotation, from 1
+  int64_t add_object(int64_t image_id, const detection::CocoResult& object, double area);
+  /// Nothing appears under the name before. @throws FileError
+  void commit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace cytograd
