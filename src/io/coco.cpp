@@ -227,7 +227,7 @@ CocoWriter::CocoWriter(const std::string& path, const std::map<int64_t, std::str
     : state_(std::make_unique<State>(path)) {
   json list = json::array();
   for (const auto& [id, name] : categories)
-    list.push_back({{"id", id}, {"name", escape_control(name)}});
+    list.push_back(json{{"id", id}, {"name", escape_control(name)}});
   state_->file.write("{\"categories\":" + list.dump() + ",\n\"annotations\":[");
 }
 

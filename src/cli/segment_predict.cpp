@@ -1,0 +1,266 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/segment.h"
+#include "cli/train_options.h"
+#include "cytograd/detection/measure.h"
+#include "cytograd/io/coco.h"
+#include "cytograd/io/csv.h"
+#include "cytograd/io/file.h"
+#include "cytograd/io/label_image.h"
+#include "cytograd/io/text.h"
+#include "cytograd/report/overlay.h"
+#include "cytograd/train/stop.h"
+
+namespace cytograd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using detection::FoundObject;
+
+struct Options : CommonOptions {
+  DetectorChoice detector;
+  std::vector<std::string> paths;
+  std::string on_bad_image = "error";
+  double score = 0.5, overlap = 0.25;
+  int64_t tile = 0, max_pixels = 0;
+  bool whole = false, no_overlays = false, no_labels = false;
+};
+
+const std::vector<std::string> columns = {
+    "file", "cell",      "class",    "score",        "x1",            "y1",           "x2",
+    "y2",   "area",      "diameter", "at_border",    "nucleus_area",  "nucleus_parts",
+    "nucleus_share"};
+
+// What is written of one image.
+struct FileSummary {
+  std::string path;
+  std::vector<int64_t> counts;  // by class
+};
+
+class PredictWriter {
+ public:
+  PredictWriter(const Options& options, const TrainedDetector& trained)
+      : options_(options),
+        trained_(trained),
+        coco_(options.output + "/cells.json", categories_of(trained)),
+        table_(options.output + "/cells.csv", columns) {
+    for (size_t c = 0; c < trained.classes.size(); ++c)
+      if (trained.classes[c] == "nucleus") nucleus_ = static_cast<int64_t>(c) + 1;
+  }
+
+  void add(const std::string& path, const std::string& name, const Image& image,
+           const std::vector<FoundObject>& objects) {
+    coco_.add_image({++images_, path, image.height, image.width});
+    for (const FoundObject& o : objects) {
+      detection::CocoResult result;
+      result.category = o.label;
+      result.box = {o.box.x1, o.box.y1, o.box.width(), o.box.height()};
+      result.score = o.score;
+      if (trained_.model->options().masks)
+        result.mask = detection::rle_of(o.mask, image.height, image.width);
+      coco_.add_object(images_, result,
+                       o.mask.empty() ? static_cast<double>(o.box.area())
+                                      : static_cast<double>(detection::area(o.mask)));
+    }
+    add_rows(path, image, objects);
+    write_pictures(name, image, objects);
+    FileSummary& summary = files_.emplace_back(
+        FileSummary{path, std::vector<int64_t>(trained_.classes.size())});
+    for (const FoundObject& o : objects) ++summary.counts[static_cast<size_t>(o.label - 1)];
+  }
+
+  void commit() {
+    coco_.commit();
+    table_.commit();
+  }
+  const std::vector<FileSummary>& files() const { return files_; }
+
+ private:
+  static std::map<int64_t, std::string> categories_of(const TrainedDetector& trained) {
+    std::map<int64_t, std::string> out;
+    for (size_t c = 0; c < trained.classes.size(); ++c)
+      out.emplace(static_cast<int64_t>(c) + 1, trained.classes[c]);
+    return out;
+  }
+
+  // The number of a cell is that of its pixels in the label image.
+  void add_rows(const std::string& path, const Image& image,
+                const std::vector<FoundObject>& objects) {
+    int64_t number = 0;
+    for (const detection::CellMeasures& m :
+         detection::measure_cells(objects, nucleus_, image.height, image.width)) {
+      const FoundObject& o = objects[m.object];
+      std::vector<std::string> row = {
+          escape_control(path),
+          std::to_string(++number),
+          trained_.classes[static_cast<size_t>(o.label - 1)],
+          format_float(o.score),
+          format_float(o.box.x1),
+          format_float(o.box.y1),
+          format_float(o.box.x2),
+          format_float(o.box.y2),
+          std::to_string(m.area),
+          format_fixed(m.diameter, 2),
+          m.at_border ? "1" : "0"};
+      if (nucleus_ != 0) {
+        row.push_back(std::to_string(m.nucleus_area));
+        row.push_back(std::to_string(m.nucleus_parts));
+        row.push_back(format_fixed(m.nucleus_share, 4));
+      }
+      row.resize(columns.size());
+      table_.row(row);
+    }
+  }
+
+  void write_pictures(const std::string& name, const Image& image,
+                      const std::vector<FoundObject>& objects) {
+    if (!options_.no_labels) {
+      std::vector<FoundObject> cells;
+      for (const FoundObject& o : objects)
+        if (o.label != nucleus_) cells.push_back(o);
+      LabelImage labels;
+      labels.height = image.height;
+      labels.width = image.width;
+      labels.labels = detection::label_pixels(cells, image.height, image.width);
+      write_labels(options_.output + "/labels/" + name, labels);
+    }
+    if (!options_.no_overlays)
+      write_png(options_.output + "/overlays/" + name + ".png", draw_objects(image, objects));
+  }
+
+  const Options& options_;
+  const TrainedDetector& trained_;
+  CocoWriter coco_;
+  CsvWriter table_;
+  int64_t images_ = 0, nucleus_ = 0;
+  std::vector<FileSummary> files_;
+};
+
+void prepare_folder(const Options& o) {
+  if (o.output.empty()) throw ConfigError("expected a folder to write to; pass --output FOLDER [cli]");
+  for (const char* name : {"/cells.json", "/cells.csv"})
+    require_new_file(o.output + name, o.force);
+  fs::create_directories(o.output);
+  if (!o.no_labels) fs::create_directories(o.output + "/labels");
+  if (!o.no_overlays) fs::create_directories(o.output + "/overlays");
+}
+
+std::string summary_json(const std::vector<FileSummary>& files, const TrainedDetector& trained) {
+  std::string out;
+  for (const FileSummary& f : files) {
+    out += (out.empty() ? "[" : ",\n ") + std::string("{\"file\":") + json_text(f.path) +
+           ",\"objects\":{";
+    for (size_t c = 0; c < f.counts.size(); ++c)
+      out += (c > 0 ? "," : "") + json_text(trained.classes[c]) + ":" +
+             std::to_string(f.counts[c]);
+    out += "}}";
+  }
+  return (out.empty() ? "[" : out) + "]\n";
+}
+
+std::string summary_text(const std::vector<FileSummary>& files, const TrainedDetector& trained) {
+  std::string out;
+  for (const FileSummary& f : files) {
+    out += escape_control(f.path) + ":";
+    for (size_t c = 0; c < f.counts.size(); ++c)
+      out += (c > 0 ? ", " : " ") + std::to_string(f.counts[c]) + " " + trained.classes[c];
+    out += "\n";
+  }
+  return out;
+}
+
+// After all others are written: what could not be read.
+void tell_faults(const std::vector<Fault>& faults, size_t files, bool skip) {
+  if (faults.empty()) return;
+  for (size_t i = 0; i < faults.size() && i < 5; ++i) console().warn(faults[i].message());
+  const std::string found = std::to_string(faults.size()) + " of " + std::to_string(files) +
+                            " images cannot be read and have no result";
+  if (skip) return console().warn(found);
+  Fault summary = faults[0];
+  summary.file.clear();
+  summary.place.clear();
+  summary.found = found;
+  summary.expected.clear();
+  summary.hint = "all others are written; --on-bad-image skip accepts this";
+  if (std::all_of(faults.begin(), faults.end(),
+                  [](const Fault& f) { return f.id.starts_with("file.") || f.id == "paths"; }))
+    throw FileError(summary);
+  throw DataError(summary);
+}
+
+void run(Options& o) {
+  prepare_folder(o);
+  const TrainedDetector trained =
+      load_trained_detector(o.detector.run, o.detector.checkpoint, device_of(o));
+  const std::vector<std::string> paths = image_paths(o.paths), names = result_names(paths);
+  ImageOptions reading;
+  reading.max_pixels = o.max_pixels > 0 ? o.max_pixels : trained.config.max_pixels;
+  PredictWriter writer(o, trained);
+  std::vector<Fault> faults;
+  int64_t not_finite = 0;
+  const auto progress = counting("images");
+  for (size_t n = 0; n < paths.size(); ++n) {
+    throw_if_stopped("pictures of " + std::to_string(n) + " images are whole, the tables are not");
+    Image image;
+    try {
+      image = read_image(paths[n], reading);
+    } catch (const IoError& e) {
+      faults.push_back(e.fault());
+      continue;
+    }
+    const detection::TileOptions tiles =
+        tiles_for(trained, image.height, image.width, o.whole ? -1 : o.tile, o.overlap);
+    if (tiles.side > 0)
+      console().detail(escape_control(paths[n]) + ": tiles of " + std::to_string(tiles.side) +
+                       " pixels");
+    std::vector<FoundObject> objects =
+        find_objects(*trained.model, image, tiles, paths[n], &not_finite);
+    std::erase_if(objects, [&o](const FoundObject& f) { return !(f.score >= o.score); });
+    writer.add(paths[n], names[n], image, objects);
+    progress(static_cast<int64_t>(n) + 1, static_cast<int64_t>(paths.size()));
+  }
+  writer.commit();
+  if (not_finite > 0)
+    console().warn(count_text(not_finite, "candidate") + " left out: values that are not finite");
+  console().out(o.json ? summary_json(writer.files(), trained)
+                       : summary_text(writer.files(), trained));
+  say_next({o.output + "/cells.json", o.output + "/cells.csv"}, "");
+  tell_faults(faults, paths.size(), o.on_bad_image == "skip");
+}
+
+}  // namespace
+
+void add_segment_predict(CLI::App& segment) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = add_command(
+      segment, "predict", "Find and outline the cells of images",
+      "cyto segment predict --run runs/cells field.jpg -o found/\n"
+      "cyto segment predict --run runs/cells slides/ -o found/ --tile 1024 --score 0.7\n");
+  add_detector_choice(*command, o->detector);
+  command->add_option("path", o->paths, "Images or folders of images")->required();
+  command->add_option("--score", o->score, "Least score of an object")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--tile", o->tile,
+                      "Side of the tiles of large fields, pixels; 0: as the training fields")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--overlap", o->overlap, "Overlap of tiles, share of their side")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  command->add_flag("--whole", o->whole, "Never in tiles");
+  command->add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--no-overlays", o->no_overlays, "Without pictures of the outlines");
+  command->add_flag("--no-labels", o->no_labels, "Without label images");
+  command
+      ->add_option("--on-bad-image", o->on_bad_image,
+                   "Images that cannot be read: error (exit 3 after all others), skip")
+      ->check(CLI::IsMember({"error", "skip"}))
+      ->capture_default_str();
+  add_common_options(*command, *o, with_output | with_force | with_device);
+  run_command(*command, o, run);
+}
+
+}  // namespace cytograd::cli
