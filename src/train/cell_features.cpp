@@ -136,7 +136,8 @@ void add_targets(const Image& image, const BinaryMask& mask, const CellFeatureOp
 
 void add_features(const models::MaskRcnn& model, const Tensor& pixels,
                   const CellFeatureOptions& options, CellFeatures& out) {
-  const Tensor h = model.region_features({pixels}, {{out.box}}, options.level).to(Device::cpu());
+  const std::vector<std::vector<detection::Box>> boxes(1, std::vector<detection::Box>{out.box});
+  const Tensor h = model.region_features({pixels}, boxes, options.level).to(Device::cpu());
   out.cells = h.size(1);
   out.channels = h.size(3);
   out.h = h.to_vector<float>();

@@ -211,7 +211,7 @@ std::vector<std::string> load_detector_weights(models::MaskRcnn& model, const st
 }
 
 TrainedDetector load_trained_detector(const std::string& run, const std::string& which,
-                                      Device device) {
+                                      Device device, int64_t min_size) {
   require_run(run);
   ResolvedConfig resolved;
   apply_config_file(resolved, run + "/config.toml");
@@ -220,6 +220,10 @@ TrainedDetector load_trained_detector(const std::string& run, const std::string&
   if (out.config.detector == "none")
     throw ConfigError(Fault{"cfg", run, "", "the run is of a classifier", "a run of `cyto segment train`",
                             "`cyto eval` and `cyto predict` take this one"});
+  if (min_size > 0) {
+    out.config.max_size = std::max(out.config.max_size, 2 * min_size);
+    out.config.min_size = min_size;
+  }
   const CheckpointStore store(run);
   out.file = store.resolve(which == "best" && !store.has("best") ? "last" : which);
   Checkpoint checkpoint = read_checkpoint(out.file);

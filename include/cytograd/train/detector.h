@@ -67,9 +67,10 @@ struct TrainedDetector {
   int64_t epoch = 0;       ///< finished epochs
   int64_t field_side = 0;  ///< median shorter side of the fields trained on, pixels
 };
+/// @param min_size  shorter side of images as the network shall see them; 0: as trained
 /// @throws FileError run.missing, run.checkpoint; ConfigError for a run that is no detector's
 TrainedDetector load_trained_detector(const std::string& run, const std::string& which = "best",
-                                      Device device = {});
+                                      Device device = {}, int64_t min_size = 0);
 
 /// The tiles for a field of this size. A side of 0 is chosen: none for fields whose shorter side is
 /// at most 1.5 times those that were trained on (their scale is the network's), else tiles of that
