@@ -57,7 +57,7 @@ TEST_CASE("boxes and masks move with the image") {
 TEST_CASE("a window clips objects and leaves out what is hardly seen") {
   const FieldView view = painted();
   check_painted(crop(view, {4, 4, 30, 50}), 2);
-  check_painted(crop(view, {0, 0, 40, 38}), 1);  // a third of the second one's box is too little
+  check_painted(crop(view, {0, 0, 40, 37}), 1);  // two ninths of the second box are too little
   const FieldView half = crop(view, {0, 10, 40, 50});
   REQUIRE(half.objects.size() == 2);
   check_painted(half, 2);
