@@ -228,7 +228,7 @@ TEST_CASE("fields: no layout, no objects, unknown presets") {
 TEST_CASE("fields of BCCD with the masks of its white cells") {
   const auto data = shared_data();
   if (!data) return;
-  const std::string root = *data;
+  const std::string root = data->string();
   FieldOptions options = options_of(root + "/BCCD_Dataset", "bccd");
   const FieldSet white = load_fields(options);
   CHECK(white.index.faults.empty());
@@ -248,7 +248,7 @@ TEST_CASE("fields of BCCD with the masks of its white cells") {
 TEST_CASE("fields of segmentation_WBC: one cell per image") {
   const auto data = shared_data();
   if (!data) return;
-  const std::string root = *data;
+  const std::string root = data->string();
   FieldOptions options = options_of(root + "/segmentation_WBC", "wbc-seg");
   options.nucleus = true;
   const FieldSet set = load_fields(options);

@@ -1,0 +1,171 @@
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cytograd/io/coco.h"
+#include "cytograd/io/csv.h"
+#include "cytograd/io/image.h"
+#include "cytograd/io/label_image.h"
+#include "io/python_agrees.h"
+#include "lab.h"
+
+using namespace cytograd;
+using test::cyto;
+using test::Words;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Small drawn smears, and the command line of a detector that is trained on them in seconds.
+class Smears {
+ public:
+  Smears() {
+    const auto made = cyto({"synth", "smears", "-o", folder / "data", "--count", "12", "--width",
+                            "128", "--height", "96", "--microns-per-pixel", "0.5", "--format",
+                            "png"});
+    REQUIRE_MESSAGE(made.exit == 0, made.err);
+  }
+  Words train(const std::string& run, const Words& more = {}) const {
+    Words out = {"segment",  "train", "--data",            folder / "data", "--output",
+                 folder / run, "--min-size", "64",         "--max-size",    "96",
+                 "--epochs", "2",     "--smallest-anchor", "8",             "--detector-channels",
+                 "16",       "--detector-hidden", "32",    "--regions",     "32",
+                 "--proposals", "64", "--ema",             "0.9",           "--nucleus"};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+  std::string file(const std::string& name) const { return read_file(folder / name); }
+  TempFolder folder;
+};
+
+}  // namespace
+
+TEST_CASE("segment: train, eval, predict and features") {
+  const Smears lab;
+  const auto trained = cyto(lab.train("a", {"--json"}));
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  for (const char* name : {"config.toml", "splits.csv", "samples.csv", "environment.json",
+                           "metrics.csv", "metrics.jsonl", "results.json", "DONE",
+                           "checkpoints/last"})
+    CHECK_MESSAGE(fs::exists(lab.folder / (std::string("a/") + name)), name);
+  const auto evaluated = cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
+  REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
+  CHECK(evaluated.out == trained.out);
+  const auto scores = nlohmann::json::parse(evaluated.out);
+  CHECK(scores["split"] == "test");
+  for (const char* kind : {"box", "mask"})
+    for (const char* name : {"AP", "AP50", "AP75", "AR100"}) CHECK(scores[kind].contains(name));
+  CHECK(scores["per_class"].contains("WBC"));
+  CHECK(scores["per_class"].contains("nucleus"));
+  // The same fields, named: the held-back part again. All of them, on request.
+  const auto named = cyto({"segment", "eval", "--run", lab.folder / "a", "--data",
+                           lab.folder / "data", "--preset", "voc", "--json"});
+  CHECK(named.out == trained.out);
+  const auto all = cyto({"segment", "eval", "--run", lab.folder / "a", "--split", "all", "--json"});
+  CHECK(nlohmann::json::parse(all.out)["fields"] == 12);
+  CHECK(cyto({"segment", "eval", "--run", lab.folder / "a"}).out.find("mask AP") !=
+        std::string::npos);
+
+  const std::string found = lab.folder / "found";
+  const Words predict = {"segment", "predict", "--run", lab.folder / "a",
+                         lab.folder / "data/JPEGImages", "-o", found, "--score", "0.06"};
+  const auto predicted = cyto(predict);
+  REQUIRE_MESSAGE(predicted.exit == 0, predicted.err);
+  CHECK(cyto(predict).exit == 4);  // not without --force
+  const CocoFile coco = read_coco(found + "/cells.json");
+  CHECK(coco.images.size() == 12);
+  CHECK(coco.categories.size() == 2);
+  const CsvTable table = read_csv(found + "/cells.csv");
+  int64_t cells = 0;
+  for (const CocoAnnotation& a : coco.annotations) {
+    cells += coco.categories.at(a.category) != "nucleus";
+    CHECK(a.rle.height == 96);
+    CHECK(a.rle.width == 128);
+  }
+  CHECK(static_cast<int64_t>(table.rows()) == cells);
+  const std::string first = fs::path(coco.images[0].file_name).stem().string();
+  CHECK(read_label_png(found + "/labels/" + first + ".png").width == 128);
+  CHECK(read_image(found + "/overlays/" + first + ".png").height == 96);
+  // In tiles, with everything that can be left out left out.
+  const auto tiled = cyto({"segment", "predict", "--run", lab.folder / "a", "-o",
+                           lab.folder / "tiled", "--tile", "64", "--no-overlays", "--no-labels",
+                           "--json", lab.folder / "data/JPEGImages"});
+  REQUIRE_MESSAGE(tiled.exit == 0, tiled.err);
+  CHECK(nlohmann::json::parse(tiled.out).size() == 12);
+  CHECK(!fs::exists(lab.folder / "tiled/labels"));
+
+  const auto features = cyto({"segment", "features", "--run", lab.folder / "a", "-o",
+                              lab.folder / "cells.h5", "--target", "32", "--json",
+                              lab.folder / "data/JPEGImages"});
+  REQUIRE_MESSAGE(features.exit == 0, features.err);
+  CHECK(nlohmann::json::parse(features.out)["cells"] == 12);
+  CHECK(python_agrees(lab.folder / "cells.h5", R"(
+import sys, h5py, numpy as np
+f = h5py.File(sys.argv[1])
+assert f["h"].shape == (12, 14, 14, 16) and f["mask"].shape == (12, 32, 32)
+assert f["crop"].shape == (12, 32, 32, 3) and f["h_range"].shape == (12, 2)
+h = f["h"][:]
+flat = f["flat_features"][:] != 0
+assert np.abs(h).max() <= 1 + 1e-6
+assert np.allclose(h[~flat].min(axis=(1, 2, 3)), -1) and np.allclose(h[~flat].max(axis=(1, 2, 3)), 1)
+assert f["crop"][:].min() >= 0 and f["crop"][:].max() <= 1
+assert len(f.attrs["weights_xxh3"]) == 32
+)"));
+}
+
+TEST_CASE("segment: a training that was stopped ends with the same bytes") {
+  const Smears lab;
+  REQUIRE(cyto(lab.train("whole", {"--epochs", "3"})).exit == 0);
+  test::Program program(lab.train("stopped", {"--epochs", "3"}), lab.folder.path().string());
+  test::wait_for_epoch(lab.folder / "stopped");
+  program.send(SIGTERM);
+  const auto stopped = program.wait();
+  CHECK((stopped.exit == 143 || stopped.exit == 0));
+  const auto resumed = cyto({"segment", "train", "--resume", lab.folder / "stopped"});
+  REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
+  for (const char* name : {"checkpoints/last", "metrics.csv", "metrics.jsonl", "results.json"})
+    CHECK_MESSAGE(lab.file(std::string("whole/") + name) == lab.file(std::string("stopped/") + name),
+                  name);
+}
+
+TEST_CASE("segment: runs of detectors and of classifiers are told apart") {
+  const Smears lab;
+  const test::Lab discs;
+  REQUIRE(cyto(discs.train("c", {"--epochs", "1"})).exit == 0);
+  CHECK(cyto({"segment", "eval", "--run", discs.folder / "c"}).exit == 2);
+  REQUIRE(cyto(lab.train("a", {"--epochs", "1", "--detector", "faster_rcnn"})).exit == 0);
+  CHECK(cyto({"eval", "--run", lab.folder / "a"}).exit == 2);
+  // Boxes alone: no masks to score, no features to write.
+  const auto scores =
+      cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
+  CHECK(nlohmann::json::parse(scores.out)["mask"].is_null());
+  CHECK(cyto({"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "f.h5",
+              lab.folder / "data/JPEGImages"})
+            .exit == 2);
+  CHECK(cyto({"segment", "predict", "--run", lab.folder / "a", "-o", lab.folder / "p",
+              lab.folder / "data/JPEGImages"})
+            .exit == 0);
+}
+
+TEST_CASE("segment: settings and bad input") {
+  const Smears lab;
+  CHECK(cyto({"segment", "train", "--data", lab.folder / "data", "-o", lab.folder / "x",
+              "--min-size", "800", "--max-size", "600"})
+            .exit == 2);
+  CHECK(cyto({"segment", "train", "--data", lab.folder / "data", "-o", lab.folder / "x",
+              "--image-size", "64"})
+            .exit == 2);
+  const auto empty = cyto({"segment", "train", "--data", lab.folder.path().string(), "-o",
+                           lab.folder / "x", "--preset", "labels"});
+  CHECK(empty.exit == 3);
+  CHECK(empty.err.find("[data.layout]") != std::string::npos);
+  const auto shown = cyto({"config", "show", "--detector", "mask_rcnn"});
+  CHECK(shown.exit == 0);
+  CHECK(shown.out.find("segment.min_size = 320") != std::string::npos);
+  const auto dry = cyto(lab.train("d", {"--dry-run", "--json"}));
+  REQUIRE_MESSAGE(dry.exit == 0, dry.err);
+  CHECK(nlohmann::json::parse(dry.out)["epochs"] == 2);
+  CHECK(!fs::exists(lab.folder / "d"));
+}
