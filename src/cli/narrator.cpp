@@ -29,11 +29,10 @@ void Narrator::on_step(const StepInfo& s) {
   shown_ = Clock::now();
   constexpr int64_t width = 20;
   const int64_t full = s.batch * width / s.batches;
-  console().status("epoch " + std::to_string(s.epoch + 1) + " [" +
-                   std::string(static_cast<size_t>(full), '=') +
-                   std::string(static_cast<size_t>(width - full), ' ') + "] " +
-                   std::to_string(s.batch) + "/" + std::to_string(s.batches) + "  loss " +
-                   format_fixed(s.loss, 4) + "  " + remaining());
+  console().status(
+      "epoch " + std::to_string(s.epoch + 1) + " [" + std::string(static_cast<size_t>(full), '=') +
+      std::string(static_cast<size_t>(width - full), ' ') + "] " + std::to_string(s.batch) + "/" +
+      std::to_string(s.batches) + "  loss " + format_fixed(s.loss, 4) + "  " + remaining());
 }
 
 void Narrator::on_epoch(const EpochInfo& e) {
@@ -45,8 +44,8 @@ void Narrator::on_epoch(const EpochInfo& e) {
   std::string text = "epoch " + std::to_string(e.epoch) + "/" + std::to_string(e.epochs) + ":";
   for (size_t i = 0; i < shown_values_.size(); ++i)
     text += (i > 0 ? ", " : " ") + shown_values_[i].first + " " + value(shown_values_[i].second);
-  console().note(text + (e.best ? " (best)" : "") + "; " +
-                 human_time(seconds_since(epoch_begin_)) + ", " + remaining());
+  console().note(text + (e.best ? " (best)" : "") + "; " + human_time(seconds_since(epoch_begin_)) +
+                 ", " + remaining());
   epoch_begin_ = Clock::now();
 }
 

@@ -25,8 +25,8 @@ void add_detector_choice(CLI::App& command, DetectorChoice& choice) {
 }
 
 std::vector<std::string> image_paths(const std::vector<std::string>& given) {
-  static const std::vector<std::string> known = {".jpg", ".jpeg", ".png", ".tif", ".tiff",
-                                                 ".bmp", ".pgm",  ".ppm"};
+  static const std::vector<std::string> known = {".jpg",  ".jpeg", ".png", ".tif",
+                                                 ".tiff", ".bmp",  ".pgm", ".ppm"};
   std::vector<std::string> out;
   for (const std::string& path : given) {
     std::error_code error;
@@ -157,7 +157,8 @@ void begin(const RunFolder& folder, const TrainConfig& config) {
 void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
   if (config.detector == "none")
     throw ConfigError(Fault{"cfg", folder.path(), "", "the run is of a classifier",
-                            "a run of `cyto segment train`", "`cyto train --resume` goes on with it"});
+                            "a run of `cyto segment train`",
+                            "`cyto train --resume` goes on with it"});
   const CheckpointStore store(folder.path());
   // Killed before its first checkpoint, that of step 0, was linked.
   const std::vector<int64_t> steps = store.steps();

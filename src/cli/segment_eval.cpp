@@ -39,8 +39,7 @@ ChosenFields choose_fields(const TrainedDetector& trained, const Options& o) {
   out.role = o.split;
   if (task.report.hash == trained.data_hash) {
     task.folds = read_splits(o.detector.run + "/splits.csv", task.dataset);
-    const auto fold =
-        task.folds.size() == 1 ? size_t{0} : static_cast<size_t>(trained.config.fold);
+    const auto fold = task.folds.size() == 1 ? size_t{0} : static_cast<size_t>(trained.config.fold);
     const Split& split = task.folds.at(fold);
     if (out.role == "auto")
       out.role = !split.test.empty() ? "test" : !split.val.empty() ? "val" : "train";
@@ -52,8 +51,7 @@ ChosenFields choose_fields(const TrainedDetector& trained, const Options& o) {
                               "--split all", "the split belongs to the data of the run"});
     out.role = "all";
     const int64_t dropped = map_field_classes(out.task.fields, trained.classes, o.drop_unknown);
-    if (dropped > 0)
-      console().warn(count_text(dropped, "object") + " of unknown classes left out");
+    if (dropped > 0) console().warn(count_text(dropped, "object") + " of unknown classes left out");
   }
   if (out.role == "all")
     for (int64_t i = 0; i < out.task.fields.size(); ++i) out.part.push_back(i);
@@ -77,10 +75,10 @@ void run(Options& o) {
 
 void add_segment_eval(CLI::App& segment) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      add_command(segment, "eval", "Average precision of a detector on annotated fields",
-                  "cyto segment eval --run runs/cells                            its held-back part\n"
-                  "cyto segment eval --run runs/cells --data BCCD/ --preset bccd --json\n");
+  CLI::App* command = add_command(
+      segment, "eval", "Average precision of a detector on annotated fields",
+      "cyto segment eval --run runs/cells                            its held-back part\n"
+      "cyto segment eval --run runs/cells --data BCCD/ --preset bccd --json\n");
   add_detector_choice(*command, options->detector);
   command->add_option("--data", options->paths, "Annotated fields; default: those of the run")
       ->type_name("PATH");
@@ -89,9 +87,10 @@ void add_segment_eval(CLI::App& segment) {
   command->add_option("--objects", options->objects, "wbc, all; default: as in the run")
       ->check(CLI::IsMember({"wbc", "all"}));
   command
-      ->add_option("--split", options->split,
-                   "test, val, train or all; auto: the held-back part of the run's own data, all of "
-                   "other data")
+      ->add_option(
+          "--split", options->split,
+          "test, val, train or all; auto: the held-back part of the run's own data, all of "
+          "other data")
       ->check(CLI::IsMember({"auto", "test", "val", "train", "all"}))
       ->capture_default_str();
   command

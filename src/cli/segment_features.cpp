@@ -46,9 +46,8 @@ std::vector<Cell> cells_of(const Options& o, const TrainedDetector& trained,
     }
     const Image field = read_image(paths[n], reading);
     int64_t number = 0;
-    for (const detection::FoundObject& found :
-         find_objects(*trained.model, field, tiles_for(trained, field.height, field.width, 0),
-                      paths[n]))
+    for (const detection::FoundObject& found : find_objects(
+             *trained.model, field, tiles_for(trained, field.height, field.width, 0), paths[n]))
       if (found.score >= o.cell.score &&
           trained.classes[static_cast<size_t>(found.label - 1)] != "nucleus")
         out.push_back({paths[n], paths[n] + "#" + std::to_string(++number), found.box});
@@ -96,7 +95,8 @@ std::map<std::string, std::string> attributes_of(const Options& o, const Trained
 }
 
 void run(Options& o) {
-  if (o.output.empty()) throw ConfigError("--output is missing; expected a file name such as cells.h5 [cli]");
+  if (o.output.empty())
+    throw ConfigError("--output is missing; expected a file name such as cells.h5 [cli]");
   require_new_file(o.output, o.force);
   o.cell.level = o.level == "auto" ? -1 : o.level[0] - '0';
   const Device device = device_of(o);
@@ -143,12 +143,10 @@ void run(Options& o) {
   }
   writer.commit();
   if (o.json)
-    console().out("{\"cells\":" + std::to_string(layout.count) +
-                  ",\"undetected\":" + std::to_string(undetected) +
-                  ",\"empty_mask\":" + std::to_string(empty) +
-                  ",\"flat_features\":" + std::to_string(flat) +
-                  ",\"min_size\":" + std::to_string(min_size) +
-                  ",\"file\":" + json_text(o.output) + "}\n");
+    console().out("{\"cells\":" + std::to_string(layout.count) + ",\"undetected\":" +
+                  std::to_string(undetected) + ",\"empty_mask\":" + std::to_string(empty) +
+                  ",\"flat_features\":" + std::to_string(flat) + ",\"min_size\":" +
+                  std::to_string(min_size) + ",\"file\":" + json_text(o.output) + "}\n");
   else
     console().out("cells          " + std::to_string(layout.count) + "\nundetected     " +
                   std::to_string(undetected) + "\nempty masks    " + std::to_string(empty) +
@@ -170,8 +168,9 @@ void add_segment_features(CLI::App& segment) {
   command->add_option("--side", o->side, "Side of those crops, pixels")
       ->check(CLI::Range(int64_t{16}, int64_t{8192}))
       ->capture_default_str();
-  command->add_option("--min-size", o->min_size,
-                      "Shorter side of a crop as the network sees it; 0: the scale of training")
+  command
+      ->add_option("--min-size", o->min_size,
+                   "Shorter side of a crop as the network sees it; 0: the scale of training")
       ->check(CLI::Range(int64_t{0}, int64_t{4096}))
       ->capture_default_str();
   command->add_option("--score", o->cell.score, "Least score of the cell")

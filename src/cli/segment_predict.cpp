@@ -27,10 +27,20 @@ struct Options : CommonOptions {
   bool whole = false, no_overlays = false, no_labels = false;
 };
 
-const std::vector<std::string> columns = {
-    "file", "cell",      "class",    "score",        "x1",            "y1",           "x2",
-    "y2",   "area",      "diameter", "at_border",    "nucleus_area",  "nucleus_parts",
-    "nucleus_share"};
+const std::vector<std::string> columns = {"file",
+                                          "cell",
+                                          "class",
+                                          "score",
+                                          "x1",
+                                          "y1",
+                                          "x2",
+                                          "y2",
+                                          "area",
+                                          "diameter",
+                                          "at_border",
+                                          "nucleus_area",
+                                          "nucleus_parts",
+                                          "nucleus_share"};
 
 // What is written of one image.
 struct FileSummary {
@@ -65,8 +75,8 @@ class PredictWriter {
     }
     add_rows(path, image, objects);
     write_pictures(name, image, objects);
-    FileSummary& summary = files_.emplace_back(
-        FileSummary{path, std::vector<int64_t>(trained_.classes.size())});
+    FileSummary& summary =
+        files_.emplace_back(FileSummary{path, std::vector<int64_t>(trained_.classes.size())});
     for (const FoundObject& o : objects) ++summary.counts[static_cast<size_t>(o.label - 1)];
   }
 
@@ -91,18 +101,17 @@ class PredictWriter {
     for (const detection::CellMeasures& m :
          detection::measure_cells(objects, nucleus_, image.height, image.width)) {
       const FoundObject& o = objects[m.object];
-      std::vector<std::string> row = {
-          escape_control(path),
-          std::to_string(++number),
-          trained_.classes[static_cast<size_t>(o.label - 1)],
-          format_float(o.score),
-          format_float(o.box.x1),
-          format_float(o.box.y1),
-          format_float(o.box.x2),
-          format_float(o.box.y2),
-          std::to_string(m.area),
-          format_fixed(m.diameter, 2),
-          m.at_border ? "1" : "0"};
+      std::vector<std::string> row = {escape_control(path),
+                                      std::to_string(++number),
+                                      trained_.classes[static_cast<size_t>(o.label - 1)],
+                                      format_float(o.score),
+                                      format_float(o.box.x1),
+                                      format_float(o.box.y1),
+                                      format_float(o.box.x2),
+                                      format_float(o.box.y2),
+                                      std::to_string(m.area),
+                                      format_fixed(m.diameter, 2),
+                                      m.at_border ? "1" : "0"};
       if (nucleus_ != 0) {
         row.push_back(std::to_string(m.nucleus_area));
         row.push_back(std::to_string(m.nucleus_parts));
@@ -138,9 +147,9 @@ class PredictWriter {
 };
 
 void prepare_folder(const Options& o) {
-  if (o.output.empty()) throw ConfigError("expected a folder to write to; pass --output FOLDER [cli]");
-  for (const char* name : {"/cells.json", "/cells.csv"})
-    require_new_file(o.output + name, o.force);
+  if (o.output.empty())
+    throw ConfigError("expected a folder to write to; pass --output FOLDER [cli]");
+  for (const char* name : {"/cells.json", "/cells.csv"}) require_new_file(o.output + name, o.force);
   fs::create_directories(o.output);
   if (!o.no_labels) fs::create_directories(o.output + "/labels");
   if (!o.no_overlays) fs::create_directories(o.output + "/overlays");
@@ -152,8 +161,7 @@ std::string summary_json(const std::vector<FileSummary>& files, const TrainedDet
     out += (out.empty() ? "[" : ",\n ") + std::string("{\"file\":") + json_text(f.path) +
            ",\"objects\":{";
     for (size_t c = 0; c < f.counts.size(); ++c)
-      out += (c > 0 ? "," : "") + json_text(trained.classes[c]) + ":" +
-             std::to_string(f.counts[c]);
+      out += (c > 0 ? "," : "") + json_text(trained.classes[c]) + ":" + std::to_string(f.counts[c]);
     out += "}}";
   }
   return (out.empty() ? "[" : out) + "]\n";
@@ -242,8 +250,9 @@ void add_segment_predict(CLI::App& segment) {
   command->add_option("--score", o->score, "Least score of an object")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--tile", o->tile,
-                      "Side of the tiles of large fields, pixels; 0: as the training fields")
+  command
+      ->add_option("--tile", o->tile,
+                   "Side of the tiles of large fields, pixels; 0: as the training fields")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
       ->capture_default_str();
   command->add_option("--overlap", o->overlap, "Overlap of tiles, share of their side")

@@ -10,15 +10,12 @@ namespace cytograd::cli {
 namespace {
 
 const char* group_of(const ConfigField& field) {
-  static const std::map<std::string, const char*> groups = {{"data", "Data"},
-                                                            {"split", "Split"},
-                                                            {"model", "Model"},
-                                                            {"input", "Input"},
-                                                            {"method", "Method"},
-                                                            {"segment", "Detector"},
-                                                            {"optimizer", "Optimizer"},
-                                                            {"schedule", "Learning rate"},
-                                                            {"train", "Training"}};
+  static const std::map<std::string, const char*> groups = {
+      {"data", "Data"},           {"split", "Split"},
+      {"model", "Model"},         {"input", "Input"},
+      {"method", "Method"},       {"segment", "Detector"},
+      {"optimizer", "Optimizer"}, {"schedule", "Learning rate"},
+      {"train", "Training"}};
   return groups.at(field.key.substr(0, field.key.find('.')));
 }
 

@@ -148,8 +148,9 @@ std::optional<GreyMask> FieldBuilder::read_mask(const std::string& path) {
     stray += count;
   }
   if (stray > 0 && !rule.tolerate_stray) {
-    fault({"mask.values", path, "", "value " + values + ", " + std::to_string(stray) +
-           " pixels of undeclared values in all", "only declared values",
+    fault({"mask.values", path, "",
+           "value " + values + ", " + std::to_string(stray) + " pixels of undeclared values in all",
+           "only declared values",
            "pass --mask-threshold CELL[,NUCLEUS] or --mask-map VALUE=PART,..."});
     return {};
   }
@@ -210,9 +211,9 @@ void give_parts(FieldBuilder& builder, const GreyMask& mask, const std::string& 
     if (!in.empty()) continue;
     if (detection::area(part) >= cell_area) {
       builder.note("box.from_mask", "cells with a mask and no box, which got its box", id);
-      found.push_back({name, detection::bounds(part), part, false,
-                       "part of the mask at " + std::to_string(part.x) + ", " +
-                           std::to_string(part.y)});
+      found.push_back(
+          {name, detection::bounds(part), part, false,
+           "part of the mask at " + std::to_string(part.x) + ", " + std::to_string(part.y)});
     } else {
       builder.note("mask.unmatched", "parts of masks in no box left out", id);
     }

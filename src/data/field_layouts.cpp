@@ -147,7 +147,8 @@ void read_bccd_fields(FieldBuilder& builder, const std::string& root) {
   const std::string folder = join(root, "BCCD/JPEGImages"),
                     masks = join(parent_of(root), "BCCD_WBC_masks");
   for (const std::string& file : list_images(builder.index(), folder, "")) {
-    const std::string name = stem(file), annotation = join(root, "BCCD/Annotations/" + name + ".xml");
+    const std::string name = stem(file),
+                      annotation = join(root, "BCCD/Annotations/" + name + ".xml");
     if (!is_file(annotation)) {
       builder.note("ann.missing", "images without annotation left out", file);
       continue;
@@ -195,8 +196,7 @@ void read_wbc_seg_fields(FieldBuilder& builder, const std::string& path) {
       // Exactly one cell per image: its largest part.
       MaskPiece cell;
       int64_t most = 0, parts = 0;
-      for (MaskPiece& part :
-           detection::connected_parts(grey->cell, grey->height, grey->width)) {
+      for (MaskPiece& part : detection::connected_parts(grey->cell, grey->height, grey->width)) {
         ++parts;
         if (const int64_t pixels = detection::area(part); pixels > most) {
           most = pixels;
@@ -235,8 +235,8 @@ std::string coco_image(const std::string& file, const std::string& name) {
     throw DataError({"ann.coco", file, "images", "file_name " + escape_control(name),
                      "a name below the folder of images", ""});
   const std::string folder = parent_of(file);
-  for (const std::string& base : {folder, join(folder, "images"), join(parent_of(folder), "images"),
-                                  parent_of(folder)})
+  for (const std::string& base :
+       {folder, join(folder, "images"), join(parent_of(folder), "images"), parent_of(folder)})
     if (is_file(join(base, name))) return join(base, name);
   return join(folder, name);
 }
@@ -305,8 +305,7 @@ std::vector<RawObject> labelme_objects(FieldBuilder& builder, const LabelMeFile&
     }
     MaskPiece mask;
     if (shape.type != "rectangle")
-      mask = detection::piece_of(
-          detection::rle_from_polygon(outline, field.height, field.width));
+      mask = detection::piece_of(detection::rle_from_polygon(outline, field.height, field.width));
     const auto key = std::pair(shape.label, shape.group.value_or(0));
     const auto known = shape.group ? groups.find(key) : groups.end();
     if (known == groups.end()) {
@@ -327,8 +326,7 @@ std::vector<RawObject> labelme_objects(FieldBuilder& builder, const LabelMeFile&
 void read_labelme_fields(FieldBuilder& builder, const std::string& folder) {
   builder.begin_domain(base_name(folder), MaskRule{});
   for (const std::string& image : list_images(builder.index(), folder, "")) {
-    const std::string annotation =
-        join(folder, image.substr(0, image.find_last_of('.')) + ".json");
+    const std::string annotation = join(folder, image.substr(0, image.find_last_of('.')) + ".json");
     if (!is_file(annotation)) {
       builder.note("ann.missing", "images without annotation left out", image);
       continue;

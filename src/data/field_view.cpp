@@ -40,9 +40,8 @@ FieldView quarter_turn(const FieldView& view) {
     const detection::Box b = o.box;
     o.box = {b.y1, f32(width) - b.x2, b.y2, f32(width) - b.x1};
     const MaskPiece& m = o.mask;
-    o.mask = remap(m, m.y, width - m.x - m.width, m.height, m.width, [&m](int64_t i, int64_t j) {
-      return std::pair(j, m.width - 1 - i);
-    });
+    o.mask = remap(m, m.y, width - m.x - m.width, m.height, m.width,
+                   [&m](int64_t i, int64_t j) { return std::pair(j, m.width - 1 - i); });
   }
   return out;
 }
@@ -69,8 +68,7 @@ Image recoloured(const Image& image, const kernels::ImageChange& change) {
   const int64_t pixels = image.height * image.width;
   for (int c = 0; c < 3; ++c) {
     float* to = planes.plane(c);
-    for (int64_t i = 0; i < pixels; ++i)
-      to[i] = image.pixels[static_cast<size_t>(i * 3 + c)];
+    for (int64_t i = 0; i < pixels; ++i) to[i] = image.pixels[static_cast<size_t>(i * 3 + c)];
   }
   change_colours(change, planes);
   Image out(image.height, image.width, 3);
@@ -130,7 +128,7 @@ FieldView crop(const FieldView& view, const Region& w) {
     FieldObject part = o;
     part.mask = detection::cut(o.mask, w.y, w.x, w.height, w.width);
     const detection::Box moved{o.box.x1 - f32(w.x), o.box.y1 - f32(w.y), o.box.x2 - f32(w.x),
-                    o.box.y2 - f32(w.y)};
+                               o.box.y2 - f32(w.y)};
     part.box = detection::clip(moved, w.height, w.width);
     if (!(part.box == moved) && part.has_mask()) part.box = detection::bounds(part.mask);
     if (part.box.area() >= smallest_area) out.objects.push_back(std::move(part));

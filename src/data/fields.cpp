@@ -58,7 +58,8 @@ FieldSet load_part(const FieldOptions& options) {
     const std::vector<std::string> roots = voc_roots(options.path);
     if (roots.empty()) fail_layout(options, "Annotations and JPEGImages");
     for (const std::string& root : roots)
-      read_voc_fields(builder, root, base_name(root), roots.size() > 1 ? base_name(root) + "/" : "");
+      read_voc_fields(builder, root, base_name(root),
+                      roots.size() > 1 ? base_name(root) + "/" : "");
   } else if (preset == "coco") {
     const std::string file = find_coco(options.path);
     if (file.empty()) fail_layout(options, "a COCO file such as annotations.json");
@@ -77,7 +78,8 @@ FieldSet load_part(const FieldOptions& options) {
   }
   FieldSet out = builder.take();
   if (out.fields.empty())
-    throw DataError(Fault{"data.empty", options.path, "", "no annotated field", "at least one", ""});
+    throw DataError(
+        Fault{"data.empty", options.path, "", "no annotated field", "at least one", ""});
   return out;
 }
 
@@ -134,9 +136,8 @@ FieldSet load_field_sets(const std::vector<FieldOptions>& options) {
     }
     indices.push_back(std::move(part.index));
   }
-  if (out.classes.empty() && std::all_of(indices.begin(), indices.end(), [](const Dataset& d) {
-        return d.faults.empty();
-      }))
+  if (out.classes.empty() && std::all_of(indices.begin(), indices.end(),
+                                         [](const Dataset& d) { return d.faults.empty(); }))
     throw DataError(Fault{"data.empty", options[0].path, "", "no object in any field",
                           "at least one box", "--objects all takes more of bccd"});
   // Equal lists of classes, so that the joined list keeps their order.
@@ -202,9 +203,9 @@ int64_t map_field_classes(FieldSet& set, const std::vector<std::string>& classes
   if (!any || (!unknown.empty() && !drop)) {
     std::string known;
     for (const std::string& name : classes) known += (known.empty() ? "" : ", ") + name;
-    throw DataError(Fault{"class.unknown", "", "", "objects of classes that the model does not know: " +
-                          unknown, "classes among " + known,
-                          "pass --unknown-classes drop to leave them out"});
+    throw DataError(Fault{
+        "class.unknown", "", "", "objects of classes that the model does not know: " + unknown,
+        "classes among " + known, "pass --unknown-classes drop to leave them out"});
   }
   int64_t dropped = 0;
   for (Field& field : set.fields) {

@@ -88,9 +88,9 @@ MaskPiece piece_of(const Rle& mask) {
 }
 
 Rle rle_of(const MaskPiece& m, int64_t height, int64_t width) {
-  check<ValueError>(m.empty() || (m.x >= 0 && m.y >= 0 && m.x + m.width <= width &&
-                                  m.y + m.height <= height),
-                    "rle_of", "expects a mask inside ", height, " x ", width, " pixels");
+  check<ValueError>(
+      m.empty() || (m.x >= 0 && m.y >= 0 && m.x + m.width <= width && m.y + m.height <= height),
+      "rle_of", "expects a mask inside ", height, " x ", width, " pixels");
   check<ValueError>(height >= 0 && width >= 0 && (width == 0 || height <= 0xffffffff / width),
                     "rle_of", "expects fewer than 2^32 pixels, got ", height, " x ", width);
   Rle out{height, width, {}};
@@ -172,10 +172,9 @@ Box bounds(const MaskPiece& mask) {
 
 std::vector<MaskPiece> connected_parts(std::span<const uint8_t> mask, int64_t height,
                                        int64_t width) {
-  check<ValueError>(height >= 0 && width >= 0 &&
-                        static_cast<int64_t>(mask.size()) == height * width,
-                    "connected_parts", "expects ", height, " x ", width, " values, got ",
-                    mask.size());
+  check<ValueError>(
+      height >= 0 && width >= 0 && static_cast<int64_t>(mask.size()) == height * width,
+      "connected_parts", "expects ", height, " x ", width, " values, got ", mask.size());
   std::vector<MaskPiece> out;
   std::vector<uint8_t> seen(mask.size(), 0);
   std::vector<int64_t> part;  // places of the part, in the order in which they were found
@@ -196,8 +195,8 @@ std::vector<MaskPiece> connected_parts(std::span<const uint8_t> mask, int64_t he
           part.push_back(a * width + b);
         }
     }
-    MaskPiece& piece = out.emplace_back(
-        MaskPiece{used.x1, used.y1, used.x2 - used.x1, used.y2 - used.y1, {}});
+    MaskPiece& piece =
+        out.emplace_back(MaskPiece{used.x1, used.y1, used.x2 - used.x1, used.y2 - used.y1, {}});
     piece.values.assign(static_cast<size_t>(piece.width * piece.height), 0);
     for (const int64_t place : part)
       piece.values[static_cast<size_t>((place / width - piece.y) * piece.width + place % width -

@@ -43,8 +43,8 @@ std::vector<CellMeasures> measure_cells(const std::vector<FoundObject>& objects,
     cell.object = i;
     cell.area = o.mask.empty() ? std::llround(o.box.area()) : area(o.mask);
     cell.diameter = 2 * std::sqrt(static_cast<double>(cell.area) / std::numbers::pi);
-    cell.at_border = o.box.x1 <= 1 || o.box.y1 <= 1 || o.box.x2 >= field.x2 - 1 ||
-                     o.box.y2 >= field.y2 - 1;
+    cell.at_border =
+        o.box.x1 <= 1 || o.box.y1 <= 1 || o.box.x2 >= field.x2 - 1 || o.box.y2 >= field.y2 - 1;
     out.push_back(cell);
   }
   if (nucleus_label == 0) return out;

@@ -117,9 +117,9 @@ std::vector<FoundObject> merge_tiles(const std::vector<Tile>& tiles,
     for (size_t k = 0; k < out.size() && !known; ++k) {
       if (std::find(seen_in[k].begin(), seen_in[k].end(), next.tile) != seen_in[k].end()) continue;
       for (const size_t tile : seen_in[k])
-        known = known ||
-                same_object(out[k], next.object,
-                            common(box_of(tiles[tile]), box_of(tiles[next.tile])), options);
+        known =
+            known || same_object(out[k], next.object,
+                                 common(box_of(tiles[tile]), box_of(tiles[next.tile])), options);
       if (!known) continue;
       take_in(out[k], next.object);
       seen_in[k].push_back(next.tile);

@@ -61,8 +61,8 @@ H5Id create_table(hid_t file, const std::string& path, const char* name,
           H5Dclose, "dataset"};
 }
 
-void write_row(hid_t table, const std::string& path, int64_t row,
-               const std::vector<hsize_t>& shape, const float* values) {
+void write_row(hid_t table, const std::string& path, int64_t row, const std::vector<hsize_t>& shape,
+               const float* values) {
   std::vector<hsize_t> start(shape.size(), 0), count = shape;
   start[0] = static_cast<hsize_t>(row);
   count[0] = 1;

@@ -33,8 +33,8 @@ void outline(Image& image, const detection::MaskPiece& mask, const Colour& colou
 }
 
 void frame(Image& image, const detection::Box& box, const Colour& colour) {
-  const int64_t y1 = std::llround(box.y1), x1 = std::llround(box.x1),
-                y2 = std::llround(box.y2) - 1, x2 = std::llround(box.x2) - 1;
+  const int64_t y1 = std::llround(box.y1), x1 = std::llround(box.x1), y2 = std::llround(box.y2) - 1,
+                x2 = std::llround(box.x2) - 1;
   for (int64_t k = 0; k < 2; ++k) {
     for (int64_t x = x1; x <= x2; ++x) {
       put(image, y1 + k, x, colour);

@@ -61,9 +61,8 @@ std::vector<float> dilated(const std::vector<float>& in, int64_t height, int64_t
   for (int64_t y = 0; y < height; ++y)
     for (int64_t x = 0; x < width; ++x) {
       const auto from = in.begin() + y * width;
-      rows[static_cast<size_t>(y * width + x)] =
-          *std::max_element(from + std::max<int64_t>(x - radius, 0),
-                            from + std::min(x + radius + 1, width));
+      rows[static_cast<size_t>(y * width + x)] = *std::max_element(
+          from + std::max<int64_t>(x - radius, 0), from + std::min(x + radius + 1, width));
     }
   for (int64_t y = 0; y < height; ++y)
     for (int64_t x = 0; x < width; ++x) {
@@ -129,9 +128,8 @@ void add_targets(const Image& image, const BinaryMask& mask, const CellFeatureOp
   }
   for (int64_t i = 0; i < options.target; ++i)
     for (int64_t j = 0; j < options.target; ++j)
-      out.mask.push_back(part[static_cast<size_t>(i * window.height / options.target *
-                                                      window.width +
-                                                  j * window.width / options.target)]);
+      out.mask.push_back(part[static_cast<size_t>(
+          i * window.height / options.target * window.width + j * window.width / options.target)]);
 }
 
 void add_features(const models::MaskRcnn& model, const Tensor& pixels,
@@ -170,8 +168,8 @@ CellFeatures describe_cell(const models::MaskRcnn& model, const Image& image,
   const Tensor pixels = pixels_of(image);
   const models::Detections found = std::move(model.detect({pixels}, {name}).front());
   const auto least = static_cast<float>(options.score);
-  const auto chosen = detection::choose_instance(found.boxes, found.scores, least, image.height,
-                                                 image.width);
+  const auto chosen =
+      detection::choose_instance(found.boxes, found.scores, least, image.height, image.width);
   CellFeatures out;
   BinaryMask mask;
   if (chosen) {
@@ -182,8 +180,8 @@ CellFeatures describe_cell(const models::MaskRcnn& model, const Image& image,
                                [least](float score) { return score >= least; }) -
                  1;
     mask = instance_mask(found, *chosen);
-    out.empty_mask = std::all_of(mask.values.begin(), mask.values.end(),
-                                 [](uint8_t v) { return v == 0; });
+    out.empty_mask =
+        std::all_of(mask.values.begin(), mask.values.end(), [](uint8_t v) { return v == 0; });
     if (out.empty_mask) mask = filled(image.height, image.width, out.box);
   } else {
     out.undetected = true;

@@ -341,15 +341,17 @@ void add_train_fields(std::vector<ConfigField>& f) {
 }
 
 void add_segment_fields(std::vector<ConfigField>& f) {
-  f.push_back(choice("segment.detector", "--detector", "What finds objects; faster_rcnn: boxes alone",
-                     &C::detector, {"none", "mask_rcnn", "faster_rcnn"}));
+  f.push_back(choice("segment.detector", "--detector",
+                     "What finds objects; faster_rcnn: boxes alone", &C::detector,
+                     {"none", "mask_rcnn", "faster_rcnn"}));
   f.push_back(number("segment.min_size", "--min-size",
                      "Shorter side of a field as the network sees it, pixels", &C::min_size, 32,
                      8192));
-  f.push_back(number("segment.max_size", "--max-size", "Its longer side at most", &C::max_size, 32,
-                     16384));
+  f.push_back(
+      number("segment.max_size", "--max-size", "Its longer side at most", &C::max_size, 32, 16384));
   f.push_back(number("segment.scale_jitter", "--scale-jitter",
-                     "Random scale of training fields, share either way", &C::scale_jitter, 0, 0.5));
+                     "Random scale of training fields, share either way", &C::scale_jitter, 0,
+                     0.5));
   f.push_back(number("segment.smallest_anchor", "--smallest-anchor",
                      "Side of the smallest anchors, pixels of the network's input",
                      &C::smallest_anchor, 4, 128));
@@ -369,8 +371,8 @@ void add_segment_fields(std::vector<ConfigField>& f) {
   f.push_back(number("segment.field_tile", "--field-tile",
                      "Longest side of a training field, pixels; larger ones show windows of it",
                      &C::field_tile, 64, 1e6));
-  f.push_back(other("segment.nucleus", "--nucleus",
-                    "Also find nuclei, where masks tell them apart", &C::nucleus));
+  f.push_back(other("segment.nucleus", "--nucleus", "Also find nuclei, where masks tell them apart",
+                    &C::nucleus));
 }
 
 }  // namespace

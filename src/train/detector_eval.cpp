@@ -46,8 +46,7 @@ models::Target target_of(const FieldView& view, const std::string& name) {
     return out;
   }
   const int64_t height = view.image.height, width = view.image.width;
-  out.masks =
-      Tensor::zeros({static_cast<int64_t>(objects.size()), height, width}, Dtype::uint8);
+  out.masks = Tensor::zeros({static_cast<int64_t>(objects.size()), height, width}, Dtype::uint8);
   for (size_t n = 0; n < objects.size(); ++n) {
     const detection::MaskPiece& m = objects[n]->mask;
     uint8_t* plane = out.masks.data<uint8_t>() + static_cast<int64_t>(n) * height * width;
@@ -168,9 +167,9 @@ std::string quoted(const std::string& name) {
 std::string scores_object(const detection::CocoScores& s) {
   std::string out = "{";
   const std::pair<const char*, double> values[] = {
-      {"AP", s.ap},         {"AP50", s.ap50}, {"AP75", s.ap75}, {"APs", s.ap_small},
-      {"APm", s.ap_medium}, {"APl", s.ap_large}, {"AR1", s.ar1},  {"AR10", s.ar10},
-      {"AR100", s.ar100}};
+      {"AP", s.ap},        {"AP50", s.ap50},     {"AP75", s.ap75},
+      {"APs", s.ap_small}, {"APm", s.ap_medium}, {"APl", s.ap_large},
+      {"AR1", s.ar1},      {"AR10", s.ar10},     {"AR100", s.ar100}};
   for (const auto& [name, value] : values)
     out += (out.size() > 1 ? ",\"" : "\"") + std::string(name) + "\":" + number(value);
   return out + "}";
@@ -188,16 +187,16 @@ std::string detector_json(const DetectorScores& s, const std::vector<std::string
                           const std::string& role) {
   std::string out = "{\"split\":" + quoted(role) + ",\"fields\":" + std::to_string(s.fields) +
                     ",\"objects\":" + std::to_string(s.objects) +
-                    ",\"masks\":" + std::to_string(s.masks) + ",\"box\":" +
-                    scores_object(s.box.all) +
+                    ",\"masks\":" + std::to_string(s.masks) +
+                    ",\"box\":" + scores_object(s.box.all) +
                     ",\"mask\":" + (s.mask ? scores_object(s.mask->all) : "null") +
                     ",\"mean_mask_iou\":" + number(s.mean_iou) +
                     ",\"mean_mask_dice\":" + number(s.mean_dice) + ",\"per_class\":{";
   for (size_t c = 0; c < classes.size(); ++c) {
     const auto label = static_cast<int64_t>(c) + 1;
     const auto iou = s.class_iou.find(label);
-    out += (c > 0 ? "," : "") + quoted(classes[c]) + ":{\"box\":" +
-           scores_object(of_class(s.box, label)) +
+    out += (c > 0 ? "," : "") + quoted(classes[c]) +
+           ":{\"box\":" + scores_object(of_class(s.box, label)) +
            ",\"mask\":" + (s.mask ? scores_object(of_class(*s.mask, label)) : "null") +
            ",\"mean_mask_iou\":" + (iou == s.class_iou.end() ? "null" : number(iou->second)) + "}";
   }
@@ -225,8 +224,9 @@ std::string detector_text(const DetectorScores& s, const std::vector<std::string
   for (size_t c = 0; c < classes.size(); ++c) {
     const auto label = static_cast<int64_t>(c) + 1;
     const auto iou = s.class_iou.find(label);
-    out += row(escape_control(classes[c]), of_class(s.box, label),
-               s.mask ? of_class(*s.mask, label) : none, iou == s.class_iou.end() ? -1 : iou->second);
+    out +=
+        row(escape_control(classes[c]), of_class(s.box, label),
+            s.mask ? of_class(*s.mask, label) : none, iou == s.class_iou.end() ? -1 : iou->second);
   }
   return out + row("all", s.box.all, s.mask ? s.mask->all : none, s.mean_iou);
 }

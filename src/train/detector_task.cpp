@@ -24,15 +24,15 @@ namespace {
 bool is_detector_setting(const ConfigField& field) {
   static const std::vector<std::string> sections = {"split", "segment", "schedule"};
   static const std::vector<std::string> keys = {
-      "data.path",          "data.preset",          "data.objects",         "data.strict",
-      "data.mask_threshold", "data.mask_map",       "data.on_bad_image",    "data.max_bad",
-      "data.max_pixels",    "model.name",           "model.weights",        "model.freeze",
-      "model.freeze_bn",    "input.augment",        "input.stain_augment",  "input.hue",
-      "input.gray_p",       "optimizer.name",       "optimizer.lr",         "optimizer.weight_decay",
-      "optimizer.momentum", "optimizer.nesterov",   "optimizer.beta1",      "optimizer.beta2",
-      "optimizer.eps",      "optimizer.clip_norm",  "optimizer.ema",        "train.epochs",
-      "train.batch",        "train.patience",       "train.seed",           "train.device",
-      "train.precision",    "train.kernels"};
+      "data.path",           "data.preset",         "data.objects",        "data.strict",
+      "data.mask_threshold", "data.mask_map",       "data.on_bad_image",   "data.max_bad",
+      "data.max_pixels",     "model.name",          "model.weights",       "model.freeze",
+      "model.freeze_bn",     "input.augment",       "input.stain_augment", "input.hue",
+      "input.gray_p",        "optimizer.name",      "optimizer.lr",        "optimizer.weight_decay",
+      "optimizer.momentum",  "optimizer.nesterov",  "optimizer.beta1",     "optimizer.beta2",
+      "optimizer.eps",       "optimizer.clip_norm", "optimizer.ema",       "train.epochs",
+      "train.batch",         "train.patience",      "train.seed",          "train.device",
+      "train.precision",     "train.kernels"};
   const std::string section = field.key.substr(0, field.key.find('.'));
   return std::find(sections.begin(), sections.end(), section) != sections.end() ||
          std::find(keys.begin(), keys.end(), field.key) != keys.end();
@@ -62,7 +62,8 @@ void apply_detector_defaults(ResolvedConfig& out) {
 
 void check_detector_config(const TrainConfig& c) {
   if (c.detector == "none")
-    conflict("segment.detector none", "mask_rcnn or faster_rcnn", "`cyto train` trains classifiers");
+    conflict("segment.detector none", "mask_rcnn or faster_rcnn",
+             "`cyto train` trains classifiers");
   (void)models::detector_backbone(c.model);
   const auto most = static_cast<double>(c.min_size) * (1 + c.scale_jitter);
   if (std::ceil(most) > static_cast<double>(c.max_size))
@@ -71,9 +72,9 @@ void check_detector_config(const TrainConfig& c) {
                  std::to_string(static_cast<int64_t>(std::ceil(most))));
   if (c.freeze > 4) conflict("model.freeze " + std::to_string(c.freeze), "at most 4");
   if (c.splits.empty() && c.fold >= c.folds)
-    conflict("split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) +
-                 " folds",
-             "a fold below split.folds", "folds are counted from 0");
+    conflict(
+        "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
+        "a fold below split.folds", "folds are counted from 0");
   if (c.patience > 0 && c.val_fraction == 0 && c.splits.empty())
     conflict("train.patience without a validation part", "split.val_fraction above 0");
   if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
@@ -128,7 +129,8 @@ std::string field_table(const FieldTask& task) {
   std::string out = "class" + std::string(width - 5, ' ') + cell("train", 10) + cell("masks", 8) +
                     cell("val", 8) + cell("test", 8) + "\n";
   const auto train = task.fields.object_counts(split.train),
-             masks = task.fields.mask_counts(split.train), val = task.fields.object_counts(split.val),
+             masks = task.fields.mask_counts(split.train),
+             val = task.fields.object_counts(split.val),
              test = task.fields.object_counts(split.test);
   for (size_t c = 0; c < train.size(); ++c) {
     const std::string name = escape_control(task.fields.classes[c]);
@@ -136,9 +138,10 @@ std::string field_table(const FieldTask& task) {
            cell(std::to_string(masks[c]), 8) + cell(std::to_string(val[c]), 8) +
            cell(std::to_string(test[c]), 8) + "\n";
   }
-  return out + "fields" + std::string(width - 6, ' ') + cell(std::to_string(split.train.size()), 10) +
-         cell("", 8) + cell(std::to_string(split.val.size()), 8) +
-         cell(std::to_string(split.test.size()), 8) + "\n";
+  return out + "fields" + std::string(width - 6, ' ') +
+         cell(std::to_string(split.train.size()), 10) + cell("", 8) +
+         cell(std::to_string(split.val.size()), 8) + cell(std::to_string(split.test.size()), 8) +
+         "\n";
 }
 
 models::MaskRcnnOptions detector_options(const TrainConfig& c, int64_t classes) {
@@ -218,7 +221,8 @@ TrainedDetector load_trained_detector(const std::string& run, const std::string&
   TrainedDetector out;
   out.config = resolved.config;
   if (out.config.detector == "none")
-    throw ConfigError(Fault{"cfg", run, "", "the run is of a classifier", "a run of `cyto segment train`",
+    throw ConfigError(Fault{"cfg", run, "", "the run is of a classifier",
+                            "a run of `cyto segment train`",
                             "`cyto eval` and `cyto predict` take this one"});
   if (min_size > 0) {
     out.config.max_size = std::max(out.config.max_size, 2 * min_size);

@@ -113,8 +113,7 @@ std::vector<int64_t> DetectorTrainer::order(int64_t epoch) const {
 DetectorTrainer::FieldBatch DetectorTrainer::load(const std::vector<int64_t>& order,
                                                   int64_t batch) const {
   FieldBatch out;
-  const int64_t end =
-      std::min((batch + 1) * config_.batch, static_cast<int64_t>(order.size()));
+  const int64_t end = std::min((batch + 1) * config_.batch, static_cast<int64_t>(order.size()));
   for (int64_t k = batch * config_.batch; k < end; ++k) {
     const int64_t i = order[static_cast<size_t>(k)];
     const auto place = static_cast<size_t>(i);

@@ -22,17 +22,37 @@ namespace {
 class Smears {
  public:
   Smears() {
-    const auto made = cyto({"synth", "smears", "-o", folder / "data", "--count", "12", "--width",
-                            "128", "--height", "96", "--microns-per-pixel", "0.5", "--format",
-                            "png"});
+    const auto made =
+        cyto({"synth", "smears", "-o", folder / "data", "--count", "12", "--width", "128",
+              "--height", "96", "--microns-per-pixel", "0.5", "--format", "png"});
     REQUIRE_MESSAGE(made.exit == 0, made.err);
   }
   Words train(const std::string& run, const Words& more = {}) const {
-    Words out = {"segment",  "train", "--data",            folder / "data", "--output",
-                 folder / run, "--min-size", "64",         "--max-size",    "96",
-                 "--epochs", "2",     "--smallest-anchor", "8",             "--detector-channels",
-                 "16",       "--detector-hidden", "32",    "--regions",     "32",
-                 "--proposals", "64", "--ema",             "0.9",           "--nucleus"};
+    Words out = {"segment",
+                 "train",
+                 "--data",
+                 folder / "data",
+                 "--output",
+                 folder / run,
+                 "--min-size",
+                 "64",
+                 "--max-size",
+                 "96",
+                 "--epochs",
+                 "2",
+                 "--smallest-anchor",
+                 "8",
+                 "--detector-channels",
+                 "16",
+                 "--detector-hidden",
+                 "32",
+                 "--regions",
+                 "32",
+                 "--proposals",
+                 "64",
+                 "--ema",
+                 "0.9",
+                 "--nucleus"};
     out.insert(out.end(), more.begin(), more.end());
     return out;
   }
@@ -46,9 +66,9 @@ TEST_CASE("segment: train, eval, predict and features") {
   const Smears lab;
   const auto trained = cyto(lab.train("a", {"--json"}));
   REQUIRE_MESSAGE(trained.exit == 0, trained.err);
-  for (const char* name : {"config.toml", "splits.csv", "samples.csv", "environment.json",
-                           "metrics.csv", "metrics.jsonl", "results.json", "DONE",
-                           "checkpoints/last"})
+  for (const char* name :
+       {"config.toml", "splits.csv", "samples.csv", "environment.json", "metrics.csv",
+        "metrics.jsonl", "results.json", "DONE", "checkpoints/last"})
     CHECK_MESSAGE(fs::exists(lab.folder / (std::string("a/") + name)), name);
   const auto evaluated = cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
   REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
@@ -69,8 +89,9 @@ TEST_CASE("segment: train, eval, predict and features") {
         std::string::npos);
 
   const std::string found = lab.folder / "found";
-  const Words predict = {"segment", "predict", "--run", lab.folder / "a",
-                         lab.folder / "data/JPEGImages", "-o", found, "--score", "0.06"};
+  const Words predict = {
+      "segment", "predict", "--run", lab.folder / "a", lab.folder / "data/JPEGImages", "-o",
+      found,     "--score", "0.06"};
   const auto predicted = cyto(predict);
   REQUIRE_MESSAGE(predicted.exit == 0, predicted.err);
   CHECK(cyto(predict).exit == 4);  // not without --force
@@ -89,16 +110,16 @@ TEST_CASE("segment: train, eval, predict and features") {
   CHECK(read_label_png(found + "/labels/" + first + ".png").width == 128);
   CHECK(read_image(found + "/overlays/" + first + ".png").height == 96);
   // In tiles, with everything that can be left out left out.
-  const auto tiled = cyto({"segment", "predict", "--run", lab.folder / "a", "-o",
-                           lab.folder / "tiled", "--tile", "64", "--no-overlays", "--no-labels",
-                           "--json", lab.folder / "data/JPEGImages"});
+  const auto tiled =
+      cyto({"segment", "predict", "--run", lab.folder / "a", "-o", lab.folder / "tiled", "--tile",
+            "64", "--no-overlays", "--no-labels", "--json", lab.folder / "data/JPEGImages"});
   REQUIRE_MESSAGE(tiled.exit == 0, tiled.err);
   CHECK(nlohmann::json::parse(tiled.out).size() == 12);
   CHECK(!fs::exists(lab.folder / "tiled/labels"));
 
-  const auto features = cyto({"segment", "features", "--run", lab.folder / "a", "-o",
-                              lab.folder / "cells.h5", "--target", "32", "--json",
-                              lab.folder / "data/JPEGImages"});
+  const auto features =
+      cyto({"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "cells.h5",
+            "--target", "32", "--json", lab.folder / "data/JPEGImages"});
   REQUIRE_MESSAGE(features.exit == 0, features.err);
   CHECK(nlohmann::json::parse(features.out)["cells"] == 12);
   CHECK(python_agrees(lab.folder / "cells.h5", R"(
@@ -126,8 +147,8 @@ TEST_CASE("segment: a training that was stopped ends with the same bytes") {
   const auto resumed = cyto({"segment", "train", "--resume", lab.folder / "stopped"});
   REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
   for (const char* name : {"checkpoints/last", "metrics.csv", "metrics.jsonl", "results.json"})
-    CHECK_MESSAGE(lab.file(std::string("whole/") + name) == lab.file(std::string("stopped/") + name),
-                  name);
+    CHECK_MESSAGE(
+        lab.file(std::string("whole/") + name) == lab.file(std::string("stopped/") + name), name);
 }
 
 TEST_CASE("segment: runs of detectors and of classifiers are told apart") {
@@ -138,8 +159,7 @@ TEST_CASE("segment: runs of detectors and of classifiers are told apart") {
   REQUIRE(cyto(lab.train("a", {"--epochs", "1", "--detector", "faster_rcnn"})).exit == 0);
   CHECK(cyto({"eval", "--run", lab.folder / "a"}).exit == 2);
   // Boxes alone: no masks to score, no features to write.
-  const auto scores =
-      cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
+  const auto scores = cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
   CHECK(nlohmann::json::parse(scores.out)["mask"].is_null());
   CHECK(cyto({"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "f.h5",
               lab.folder / "data/JPEGImages"})

@@ -18,8 +18,7 @@ FieldView painted() {
       for (int64_t j = w / 2; j < w; ++j) mask.values[static_cast<size_t>(i * w + j)] = 0;
     for (int64_t i = 0; i < h; ++i)
       for (int64_t j = 0; j < w; ++j)
-        if (mask.values[static_cast<size_t>(i * w + j)] != 0)
-          out.image.at(y + i, x + j)[0] = value;
+        if (mask.values[static_cast<size_t>(i * w + j)] != 0) out.image.at(y + i, x + j)[0] = value;
     out.objects.push_back({value == 200 ? 0 : 1, detection::bounds(mask), mask, false});
   };
   add(5, 8, 12, 10, 200);

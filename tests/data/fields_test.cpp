@@ -129,7 +129,8 @@ TEST_CASE("fields from COCO: what is dropped is counted") {
   CHECK(set.fields[0].objects[2].box == detection::Box{45, 30, 50, 40});
   CHECK(set.fields[0].objects[3].crowd);
   CHECK(set.fields[1].objects.empty());
-  for (const char* id : {"box.degenerate", "box.clipped", "box.small", "box.duplicate", "ann.crowd"})
+  for (const char* id :
+       {"box.degenerate", "box.clipped", "box.small", "box.duplicate", "ann.crowd"})
     CHECK_MESSAGE(notes_of(set, id) == 1, id);
   CHECK(set.index.classes[static_cast<size_t>(set.index.samples[1].label)] == "nothing");
   // Objects without a mask are neither right nor wrong where masks are scored.

@@ -60,16 +60,16 @@ TEST_CASE("an object that several tiles show is found once") {
   const MaskPiece both = block(65, 30, 30, 30), crossing = block(90, 70, 20, 20),
                   left = block(5, 5, 20, 20), large = block(20, 62, 120, 6);
   SUBCASE("whole in both: the better score stays") {
-    const auto out = merge_tiles(tiles, {{seen(both, tiles[0], 0.8f)}, {seen(both, tiles[1], 0.9f)}},
-                                 100, 160, options);
+    const auto out = merge_tiles(
+        tiles, {{seen(both, tiles[0], 0.8f)}, {seen(both, tiles[1], 0.9f)}}, 100, 160, options);
     REQUIRE(out.size() == 1);
     CHECK(out[0].score == 0.9f);
     CHECK(out[0].mask == both);
   }
   SUBCASE("whole in one: that one stays, whatever the scores") {
-    const auto out = merge_tiles(
-        tiles, {{seen(crossing, tiles[0], 0.95f)}, {seen(crossing, tiles[1], 0.7f)}}, 100, 160,
-        options);
+    const auto out =
+        merge_tiles(tiles, {{seen(crossing, tiles[0], 0.95f)}, {seen(crossing, tiles[1], 0.7f)}},
+                    100, 160, options);
     REQUIRE(out.size() == 1);
     CHECK(out[0].mask == crossing);
     CHECK(!out[0].cut);
@@ -83,10 +83,10 @@ TEST_CASE("an object that several tiles show is found once") {
     CHECK(out[0].score == 0.7f);
   }
   SUBCASE("others are not touched") {
-    const auto out = merge_tiles(tiles,
-                                 {{seen(left, tiles[0], 0.5f), seen(both, tiles[0], 0.9f)},
-                                  {seen(both, tiles[1], 0.8f, 2)}},
-                                 100, 160, options);
+    const auto out = merge_tiles(
+        tiles,
+        {{seen(left, tiles[0], 0.5f), seen(both, tiles[0], 0.9f)}, {seen(both, tiles[1], 0.8f, 2)}},
+        100, 160, options);
     REQUIRE(out.size() == 3);  // another class is another object
     CHECK(out[0].score == 0.9f);
     CHECK(out[2].mask == left);

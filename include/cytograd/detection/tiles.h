@@ -6,8 +6,8 @@
 #include "cytograd/detection/mask_piece.h"
 
 /// @file
-/// Large fields in tiles: where they lie, and which findings of several tiles are one object. On the
-/// host.
+/// Large fields in tiles: where they lie, and which findings of several tiles are one object. On
+/// the host.
 
 namespace cytograd::detection {
 

@@ -13,11 +13,11 @@ namespace cytograd {
 
 /// Sizes of all cells, and what the file says of itself.
 struct CellFeatureLayout {
-  int64_t count = 0;            ///< cells
-  int64_t cells = 14;           ///< side of the feature maps
-  int64_t channels = 256;       ///< of the feature maps
-  int64_t target = 128;         ///< side of masks and crops
-  bool half = false;            ///< `h` in 16 bits
+  int64_t count = 0;                                   ///< cells
+  int64_t cells = 14;                                  ///< side of the feature maps
+  int64_t channels = 256;                              ///< of the feature maps
+  int64_t target = 128;                                ///< side of masks and crops
+  bool half = false;                                   ///< `h` in 16 bits
   std::map<std::string, std::string> attributes = {};  ///< of the file
 };
 

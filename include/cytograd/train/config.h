@@ -60,7 +60,7 @@ struct TrainConfig {
   std::string stain_target;    ///< empty: built-in; "domain:NAME", or an image file
 
   // [segment]: of `cyto segment`, docs/segmentation.md
-  std::string detector = "none";  ///< none: a classifier
+  std::string detector = "none";           ///< none: a classifier
   int64_t min_size = 320, max_size = 640;  ///< sides of fields as the network sees them
   double scale_jitter = 0;                 ///< of min_size in training, either way
   int64_t smallest_anchor = 32;            ///< pixels; of each further level twice as large
