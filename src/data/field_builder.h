@@ -20,6 +20,12 @@ struct RawObject {
   std::string place;  ///< for messages
 };
 
+/// From coordinates of files.
+inline detection::Box box_of(double x1, double y1, double x2, double y2) {
+  return {static_cast<float>(x1), static_cast<float>(y1), static_cast<float>(x2),
+          static_cast<float>(y2)};
+}
+
 /// A grey mask, told apart by a rule.
 struct GreyMask {
   int64_t height = 0, width = 0;
