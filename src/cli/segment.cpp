@@ -6,6 +6,7 @@
 
 #include "cli/narrator.h"
 #include "cli/train_options.h"
+#include "cli/unlabelled.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
@@ -25,28 +26,8 @@ void add_detector_choice(CLI::App& command, DetectorChoice& choice) {
 }
 
 std::vector<std::string> image_paths(const std::vector<std::string>& given) {
-  static const std::vector<std::string> known = {".jpg",  ".jpeg", ".png", ".tif",
-                                                 ".tiff", ".bmp",  ".pgm", ".ppm"};
   std::vector<std::string> out;
-  for (const std::string& path : given) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      out.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      const std::string extension = to_lower_ascii(entry.path().extension().string());
-      if (entry.is_regular_file() &&
-          std::find(known.begin(), known.end(), extension) != known.end())
-        found.push_back(entry.path().string());
-    }
-    std::sort(found.begin(), found.end());
-    if (found.empty())
-      throw DataError(Fault{"data.empty", path, "", "no image below this folder",
-                            "JPEG, PNG, TIFF, BMP or PNM files", ""});
-    out.insert(out.end(), found.begin(), found.end());
-  }
+  for (const Sample& sample : unlabelled(given).samples) out.push_back(sample.path);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli/segment.h"
 #include "cli/train_options.h"
+#include "cli/unlabelled.h"
 #include "cytograd/detection/measure.h"
 #include "cytograd/io/coco.h"
 #include "cytograd/io/csv.h"
@@ -178,25 +179,6 @@ std::string summary_text(const std::vector<FileSummary>& files, const TrainedDet
   return out;
 }
 
-// After all others are written: what could not be read.
-void tell_faults(const std::vector<Fault>& faults, size_t files, bool skip) {
-  if (faults.empty()) return;
-  for (size_t i = 0; i < faults.size() && i < 5; ++i) console().warn(faults[i].message());
-  const std::string found = std::to_string(faults.size()) + " of " + std::to_string(files) +
-                            " images cannot be read and have no result";
-  if (skip) return console().warn(found);
-  Fault summary = faults[0];
-  summary.file.clear();
-  summary.place.clear();
-  summary.found = found;
-  summary.expected.clear();
-  summary.hint = "all others are written; --on-bad-image skip accepts this";
-  if (std::all_of(faults.begin(), faults.end(),
-                  [](const Fault& f) { return f.id.starts_with("file.") || f.id == "paths"; }))
-    throw FileError(summary);
-  throw DataError(summary);
-}
-
 void run(Options& o) {
   prepare_folder(o);
   const TrainedDetector trained =
@@ -205,7 +187,7 @@ void run(Options& o) {
   ImageOptions reading;
   reading.max_pixels = o.max_pixels > 0 ? o.max_pixels : trained.config.max_pixels;
   PredictWriter writer(o, trained);
-  std::vector<Fault> faults;
+  Predictions unread;  // what could not be read, by place
   int64_t not_finite = 0;
   const auto progress = counting("images");
   for (size_t n = 0; n < paths.size(); ++n) {
@@ -214,7 +196,7 @@ void run(Options& o) {
     try {
       image = read_image(paths[n], reading);
     } catch (const IoError& e) {
-      faults.push_back(e.fault());
+      unread.faults.emplace(static_cast<int64_t>(n), e.fault());
       continue;
     }
     const detection::TileOptions tiles =
@@ -234,7 +216,7 @@ void run(Options& o) {
   console().out(o.json ? summary_json(writer.files(), trained)
                        : summary_text(writer.files(), trained));
   say_next({o.output + "/cells.json", o.output + "/cells.csv"}, "");
-  tell_faults(faults, paths.size(), o.on_bad_image == "skip");
+  tell_faults(unread, static_cast<int64_t>(paths.size()), o.on_bad_image == "skip", false);
 }
 
 }  // namespace

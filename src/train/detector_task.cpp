@@ -22,17 +22,27 @@ namespace {
 }  // namespace
 
 bool is_detector_setting(const ConfigField& field) {
-  static const std::vector<std::string> sections = {"split", "segment", "schedule"};
-  static const std::vector<std::string> keys = {
-      "data.path",           "data.preset",         "data.objects",        "data.strict",
-      "data.mask_threshold", "data.mask_map",       "data.on_bad_image",   "data.max_bad",
-      "data.max_pixels",     "model.name",          "model.weights",       "model.freeze",
-      "model.freeze_bn",     "input.augment",       "input.stain_augment", "input.hue",
-      "input.gray_p",        "optimizer.name",      "optimizer.lr",        "optimizer.weight_decay",
-      "optimizer.momentum",  "optimizer.nesterov",  "optimizer.beta1",     "optimizer.beta2",
-      "optimizer.eps",       "optimizer.clip_norm", "optimizer.ema",       "train.epochs",
-      "train.batch",         "train.patience",      "train.seed",          "train.device",
-      "train.precision",     "train.kernels"};
+  static const std::vector<std::string> sections = {"segment", "schedule"};
+  static const std::vector<std::string> keys = {"split.file",          "split.folds",
+                                                "split.fold",          "split.test_fraction",
+                                                "split.val_fraction",  "split.val_grouped",
+                                                "data.path",           "data.preset",
+                                                "data.objects",        "data.strict",
+                                                "data.mask_threshold", "data.mask_map",
+                                                "data.on_bad_image",   "data.max_bad",
+                                                "data.max_pixels",     "model.name",
+                                                "model.weights",       "model.freeze",
+                                                "model.freeze_bn",     "input.augment",
+                                                "input.stain_augment", "input.hue",
+                                                "input.gray_p",        "optimizer.name",
+                                                "optimizer.lr",        "optimizer.weight_decay",
+                                                "optimizer.momentum",  "optimizer.nesterov",
+                                                "optimizer.beta1",     "optimizer.beta2",
+                                                "optimizer.eps",       "optimizer.clip_norm",
+                                                "optimizer.ema",       "train.epochs",
+                                                "train.batch",         "train.patience",
+                                                "train.seed",          "train.device",
+                                                "train.precision",     "train.kernels"};
   const std::string section = field.key.substr(0, field.key.find('.'));
   return std::find(sections.begin(), sections.end(), section) != sections.end() ||
          std::find(keys.begin(), keys.end(), field.key) != keys.end();
