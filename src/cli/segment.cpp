@@ -259,7 +259,9 @@ void add_segment_train(CLI::App& segment) {
       "cyto segment train --data annotations.json --weights maskrcnn.pth --norm-eps 0 -o runs/c\n"
       "cyto segment train --data smears/ --dry-run              memory, disk and time\n"
       "cyto segment train --resume runs/cells                   go on after a stop\n");
-  add_train_options(*command, *options, is_detector_setting);
+  ResolvedConfig defaults;
+  apply_detector_defaults(defaults);
+  add_train_options(*command, *options, is_detector_setting, defaults.config);
   command->add_option("--resume", options->resume,
                       "Go on with this run; auto: with --output, from its newest good checkpoint");
   add_common_options(*command, *options, with_output | with_config | with_dry_run | with_force);

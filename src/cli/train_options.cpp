@@ -19,13 +19,13 @@ const char* group_of(const ConfigField& field) {
   return groups.at(field.key.substr(0, field.key.find('.')));
 }
 
-std::string help_of(const ConfigField& field) {
+std::string help_of(const ConfigField& field, const TrainConfig& defaults) {
   std::string out = field.help;
   if (!field.choices.empty()) {
     out += ":";
     for (const std::string& c : field.choices) out += " " + c;
   }
-  const std::string value = config_value_toml(TrainConfig{}, field);
+  const std::string value = config_value_toml(defaults, field);
   if (value != "[]" && value != "\"\"" && value != "false") out += " [" + value + "]";
   return out;
 }
@@ -34,19 +34,21 @@ std::string help_of(const ConfigField& field) {
 
 bool is_classifier_setting(const ConfigField& field) { return !field.key.starts_with("segment."); }
 
-void add_train_options(CLI::App& command, TrainOptions& o, const SettingFilter& wanted) {
+void add_train_options(CLI::App& command, TrainOptions& o, const SettingFilter& wanted,
+                       const TrainConfig& defaults) {
   for (const ConfigField& field : config_fields()) {
     if (!wanted(field)) continue;
     CLI::Option* option = nullptr;
     if (std::holds_alternative<bool TrainConfig::*>(field.member)) {
       option = command.add_flag(
           field.option + ",!--no-" + field.option.substr(2),
-          [&o, name = field.option](int64_t n) { o.flags[name] = n > 0; }, help_of(field));
+          [&o, name = field.option](int64_t n) { o.flags[name] = n > 0; },
+          help_of(field, defaults));
     } else {
       option = command.add_option_function<std::vector<std::string>>(
           field.option,
           [&o, name = field.option](const std::vector<std::string>& v) { o.given[name] = v; },
-          help_of(field));
+          help_of(field, defaults));
       const bool list =
           std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
       option->expected(1, list ? 1 << 20 : 1)

@@ -21,8 +21,10 @@ struct TrainOptions : CommonOptions {
 using SettingFilter = std::function<bool(const ConfigField&)>;
 /// Those of classifiers: all but the section `segment`.
 bool is_classifier_setting(const ConfigField& field);
+/// @param defaults  that the help names
 void add_train_options(CLI::App& command, TrainOptions& options,
-                       const SettingFilter& wanted = is_classifier_setting);
+                       const SettingFilter& wanted = is_classifier_setting,
+                       const TrainConfig& defaults = {});
 /// Applies the options of the command line.
 void apply_given_options(ResolvedConfig& out, const TrainOptions& options);
 /// Default, --config, CYTO_*, options, in this order. @throws ConfigError

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cytograd/io/coco.h"
 #include "cytograd/io/labelme.h"
@@ -60,11 +61,16 @@ RawObject coco_object(const CocoAnnotation& a, const CocoFile& coco, size_t numb
 void read_coco_fields(FieldBuilder& builder, const std::string& file) {
   const CocoFile coco = read_coco(file);
   builder.begin_domain(base_name(parent_of(file)), MaskRule{});
+  std::set<std::string> names;
   std::vector<std::vector<size_t>> of_image(coco.images.size());
   for (size_t i = 0; i < coco.annotations.size(); ++i)
     of_image[coco.annotations[i].image].push_back(i);
   for (size_t n = 0; n < coco.images.size(); ++n) {
     const CocoFileImage& image = coco.images[n];
+    if (!names.insert(image.file_name).second)
+      throw DataError({"ann.coco", file, "image " + std::to_string(n),
+                       "file_name " + escape_control(image.file_name) + " again",
+                       "a name of its own", ""});
     builder.begin_field(image.file_name, coco_image(file, image.file_name));
     if (!builder.same_size(image.height, image.width, "ann.coco", file)) continue;
     if (builder.field().height == 0) continue;

@@ -161,7 +161,7 @@ void read_bccd_fields(FieldBuilder& builder, const std::string& root) {
     if (is_file(mask)) grey = builder.read_mask(mask);
     if (grey)
       give_parts(builder, *grey, "WBC", cells);
-    else
+    else if (!cells.empty())
       builder.note("mask.missing", "cells without a mask", name,
                    static_cast<int64_t>(cells.size()));
     add_all(builder, cells);
