@@ -54,9 +54,9 @@ TEST_CASE("scores of a detector: objects without a mask are neutral where masks 
   CHECK(scores.mask->all.ap == doctest::Approx(1));
   CHECK(scores.mean_iou == doctest::Approx(1));
   const auto json = nlohmann::json::parse(detector_json(scores, {"WBC", "a \"b\""}, "test"));
-  CHECK(json["box"]["AP50"] == 1);
-  CHECK(json["mask"]["AP"] == 1);
-  CHECK(json["per_class"]["WBC"]["box"]["AP"] == 1);
+  CHECK(json["box"]["AP50"].get<double>() == doctest::Approx(1));
+  CHECK(json["mask"]["AP"].get<double>() == doctest::Approx(1));
+  CHECK(json["per_class"]["WBC"]["box"]["AP"].get<double>() == doctest::Approx(1));
   CHECK(json["per_class"]["a \"b\""]["box"]["AP"].is_null());
   CHECK(detector_text(scores, {"WBC", "x"}, "test").find("n/a") != std::string::npos);
 }
