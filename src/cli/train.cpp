@@ -73,6 +73,9 @@ void train_on(const std::string& run, const TrainOptions& options, bool fall_bac
   if (!folder.note().empty()) console().note(folder.note());
   catch_stop_signals();
   const TrainConfig config = stored_config(folder.path(), options);
+  if (config.detector != "none")
+    throw ConfigError(Fault{"cfg", run, "", "the run is of a detector", "a run of `cyto train`",
+                            "`cyto segment train --resume` goes on with it"});
   require_device(config);
   resume_training(folder, config, fall_back);
 }

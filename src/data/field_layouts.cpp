@@ -225,7 +225,7 @@ std::vector<RawObject> cells_of_parts(FieldBuilder& builder, const GreyMask& mas
       continue;
     }
     const Box box = detection::bounds(part);
-    out.push_back({"cell", box, std::move(part), false, numbered("part", out.size())});
+    out.emplace_back(RawObject{"cell", box, std::move(part), false, numbered("part", out.size())});
   }
   return out;
 }
@@ -254,8 +254,8 @@ void read_label_fields(FieldBuilder& builder, const std::string& folder) {
       if (grey) cells = cells_of_parts(builder, *grey);
     } else {
       for (MaskPiece& piece : read_pieces(builder, mask))
-        cells.push_back({"cell", detection::bounds(piece), std::move(piece), false,
-                         numbered("mask", cells.size())});
+        cells.emplace_back(RawObject{"cell", detection::bounds(piece), std::move(piece), false,
+                                     numbered("mask", cells.size())});
     }
     for (const RawObject& cell : cells) builder.add(cell);
     if (grey) builder.add_nuclei(cells, *grey);
