@@ -156,7 +156,9 @@ void prepare_folder(const Options& o) {
   if (!o.no_overlays) fs::create_directories(o.output + "/overlays");
 }
 
-std::string summary_json(const std::vector<FileSummary>& files, const TrainedDetector& trained) {
+// Files that could be read, then the faults of the others.
+std::string summary_json(const std::vector<FileSummary>& files, const Predictions& unread,
+                         const std::vector<std::string>& paths, const TrainedDetector& trained) {
   std::string out;
   for (const FileSummary& f : files) {
     out += (out.empty() ? "[" : ",\n ") + std::string("{\"file\":") + json_text(f.path) +
@@ -165,6 +167,11 @@ std::string summary_json(const std::vector<FileSummary>& files, const TrainedDet
       out += (c > 0 ? "," : "") + json_text(trained.classes[c]) + ":" + std::to_string(f.counts[c]);
     out += "}}";
   }
+  for (const auto& [place, fault] : unread.faults)
+    out += (out.empty() ? "[" : ",\n ") + std::string("{\"file\":") +
+           json_text(paths[static_cast<size_t>(place)]) +
+           ",\"error\":{\"id\":" + json_text(fault.id) +
+           ",\"message\":" + json_text(fault.message()) + "}}";
   return (out.empty() ? "[" : out) + "]\n";
 }
 
@@ -213,10 +220,10 @@ void run(Options& o) {
   writer.commit();
   if (not_finite > 0)
     console().warn(count_text(not_finite, "candidate") + " left out: values that are not finite");
-  console().out(o.json ? summary_json(writer.files(), trained)
+  console().out(o.json ? summary_json(writer.files(), unread, paths, trained)
                        : summary_text(writer.files(), trained));
   say_next({o.output + "/cells.json", o.output + "/cells.csv"}, "");
-  tell_faults(unread, static_cast<int64_t>(paths.size()), o.on_bad_image == "skip", false);
+  tell_faults(unread, static_cast<int64_t>(paths.size()), o.on_bad_image == "skip", o.json);
 }
 
 }  // namespace

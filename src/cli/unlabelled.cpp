@@ -100,7 +100,7 @@ void tell_faults(const Predictions& p, int64_t files, bool skip, bool told_alrea
                       "",
                       found,
                       "",
-                      "all others were predicted; --csv and --json list every one, --on-bad-image "
+                      "all others were predicted; --json lists every one, --on-bad-image "
                       "skip accepts this"};
   if (all_files) throw FileError(summary);
   throw DataError(summary);

@@ -44,6 +44,7 @@ void FieldBuilder::begin_field(const std::string& id, const std::string& path,
   sample.split = split;
   set_.index.samples.push_back(std::move(sample));
   Field& field = set_.fields.emplace_back();
+  seen_.clear();
   try {
     const std::string bytes = read_file(path, max_image_file_bytes);
     ImageOptions image;
@@ -77,11 +78,10 @@ void FieldBuilder::add(const RawObject& object) {
   }
   FieldObject out{find_class(set_.classes, object.name), box,
                   detection::cut(object.mask, 0, 0, f.height, f.width), object.crowd};
-  for (const FieldObject& other : f.objects)
-    if (other.label == out.label && other.box == out.box) {
-      note("box.duplicate", "objects with the class and box of another one left out", example);
-      return;
-    }
+  if (!seen_.emplace(out.label, box.x1, box.y1, box.x2, box.y2).second) {
+    note("box.duplicate", "objects with the class and box of another one left out", example);
+    return;
+  }
   if (out.crowd) note("ann.crowd", "groups of objects, which are not trained on", example);
   f.objects.push_back(std::move(out));
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cytograd/data/fields.h"
@@ -70,6 +72,8 @@ class FieldBuilder {
  private:
   const FieldOptions& options_;
   FieldSet set_;
+  // Class and box of each object of the current field.
+  std::set<std::tuple<int64_t, float, float, float, float>> seen_;
 };
 
 /// Gives the cells of a field the parts of a mask that lie in their boxes. A part in several boxes

@@ -27,7 +27,9 @@ std::vector<RawObject> objects_of(const VocAnnotation& annotation) {
   std::vector<RawObject> out;
   for (size_t i = 0; i < annotation.objects.size(); ++i) {
     const VocObject& o = annotation.objects[i];
-    out.push_back({o.name, box_of(o.x1, o.y1, o.x2, o.y2), {}, false, numbered(o.name, i)});
+    // In whole pixels that count from 1, a box of no area still has a side of one pixel.
+    const Box box = o.degenerate ? Box{} : box_of(o.x1, o.y1, o.x2, o.y2);
+    out.push_back({o.name, box, {}, false, numbered(o.name, i)});
   }
   return out;
 }
@@ -138,7 +140,8 @@ void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::
 void read_bccd_fields(FieldBuilder& builder, const std::string& root) {
   builder.begin_domain("bccd", {78, 205, {}, true});
   const std::string folder = join(root, "BCCD/JPEGImages"),
-                    masks = join(parent_of(root), "BCCD_WBC_masks");
+                    beside = join(parent_of(root), "BCCD_WBC_masks"),
+                    masks = is_folder(beside) ? beside : join(root, "BCCD_WBC_masks");
   for (const std::string& file : list_images(builder.index(), folder, "")) {
     const std::string name = stem(file),
                       annotation = join(root, "BCCD/Annotations/" + name + ".xml");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cytograd/core/error.h"
 
@@ -70,6 +71,56 @@ void take_in(FoundObject& kept, const FoundObject& next) {
   kept.score = std::max(kept.score, next.score);
 }
 
+// The objects so far. Findings are compared with those of tiles that meet theirs alone, so that the
+// work grows with the field and not with its square.
+class Joined {
+ public:
+  Joined(const std::vector<Tile>& tiles, const TileOptions& options)
+      : tiles_(tiles), options_(options), neighbours_(tiles.size()), kept_in_(tiles.size()) {
+    for (size_t a = 0; a < tiles.size(); ++a)
+      for (size_t b = 0; b < tiles.size(); ++b)
+        if (a != b && size_of(common(box_of(tiles[a]), box_of(tiles[b]))) > 0)
+          neighbours_[a].push_back(b);
+  }
+
+  void add(const Candidate& next) {
+    const size_t place = known_as(next);
+    if (place < out_.size()) {
+      take_in(out_[place], next.object);
+    } else {
+      out_.push_back(next.object);
+      seen_in_.emplace_back();
+    }
+    seen_in_[place].push_back(next.tile);
+    kept_in_[next.tile].push_back(place);
+  }
+  std::vector<FoundObject> take() { return std::move(out_); }
+
+ private:
+  // The first object that this is another finding of; as many as there are if it is none. An
+  // object of a tile is not another one of it.
+  size_t known_as(const Candidate& next) const {
+    size_t best = out_.size();
+    for (const size_t tile : neighbours_[next.tile]) {
+      const Box part = common(box_of(tiles_[tile]), box_of(tiles_[next.tile]));
+      for (const size_t k : kept_in_[tile]) {
+        const std::vector<size_t>& seen = seen_in_[k];
+        if (k < best && std::find(seen.begin(), seen.end(), next.tile) == seen.end() &&
+            same_object(out_[k], next.object, part, options_))
+          best = k;
+      }
+    }
+    return best;
+  }
+
+  const std::vector<Tile>& tiles_;
+  const TileOptions& options_;
+  std::vector<std::vector<size_t>> neighbours_;  // of each tile
+  std::vector<FoundObject> out_;
+  std::vector<std::vector<size_t>> seen_in_;  // tiles of each object
+  std::vector<std::vector<size_t>> kept_in_;  // objects of each tile
+};
+
 }  // namespace
 
 std::vector<Tile> tile_grid(int64_t height, int64_t width, const TileOptions& options) {
@@ -109,25 +160,9 @@ std::vector<FoundObject> merge_tiles(const std::vector<Tile>& tiles,
     if (a.object.cut != b.object.cut) return b.object.cut;
     return a.object.score > b.object.score;
   });
-  // For each object the tiles that it was found in: an object of a tile is not another one of it.
-  std::vector<FoundObject> out;
-  std::vector<std::vector<size_t>> seen_in;
-  for (const Candidate& next : all) {
-    bool known = false;
-    for (size_t k = 0; k < out.size() && !known; ++k) {
-      if (std::find(seen_in[k].begin(), seen_in[k].end(), next.tile) != seen_in[k].end()) continue;
-      for (const size_t tile : seen_in[k])
-        known =
-            known || same_object(out[k], next.object,
-                                 common(box_of(tiles[tile]), box_of(tiles[next.tile])), options);
-      if (!known) continue;
-      take_in(out[k], next.object);
-      seen_in[k].push_back(next.tile);
-    }
-    if (known) continue;
-    out.push_back(next.object);
-    seen_in.push_back({next.tile});
-  }
+  Joined objects(tiles, options);
+  for (const Candidate& next : all) objects.add(next);
+  std::vector<FoundObject> out = objects.take();
   std::stable_sort(out.begin(), out.end(),
                    [](const FoundObject& a, const FoundObject& b) { return a.score > b.score; });
   return out;

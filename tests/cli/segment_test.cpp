@@ -9,6 +9,7 @@
 #include "cytograd/io/image.h"
 #include "cytograd/io/label_image.h"
 #include "io/python_agrees.h"
+#include "io/raw_images.h"
 #include "lab.h"
 
 using namespace cytograd;
@@ -60,34 +61,7 @@ class Smears {
   TempFolder folder;
 };
 
-}  // namespace
-
-TEST_CASE("segment: train, eval, predict and features") {
-  const Smears lab;
-  const auto trained = cyto(lab.train("a", {"--json"}));
-  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
-  for (const char* name :
-       {"config.toml", "splits.csv", "samples.csv", "environment.json", "metrics.csv",
-        "metrics.jsonl", "results.json", "DONE", "checkpoints/last"})
-    CHECK_MESSAGE(fs::exists(lab.folder / (std::string("a/") + name)), name);
-  const auto evaluated = cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
-  REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
-  CHECK(evaluated.out == trained.out);
-  const auto scores = nlohmann::json::parse(evaluated.out);
-  CHECK(scores["split"] == "test");
-  for (const char* kind : {"box", "mask"})
-    for (const char* name : {"AP", "AP50", "AP75", "AR100"}) CHECK(scores[kind].contains(name));
-  CHECK(scores["per_class"].contains("WBC"));
-  CHECK(scores["per_class"].contains("nucleus"));
-  // The same fields, named: the held-back part again. All of them, on request.
-  const auto named = cyto({"segment", "eval", "--run", lab.folder / "a", "--data",
-                           lab.folder / "data", "--preset", "voc", "--json"});
-  CHECK(named.out == trained.out);
-  const auto all = cyto({"segment", "eval", "--run", lab.folder / "a", "--split", "all", "--json"});
-  CHECK(nlohmann::json::parse(all.out)["fields"] == 12);
-  CHECK(cyto({"segment", "eval", "--run", lab.folder / "a"}).out.find("mask AP") !=
-        std::string::npos);
-
+void check_predict(const Smears& lab) {
   const std::string found = lab.folder / "found";
   const Words predict = {
       "segment", "predict", "--run", lab.folder / "a", lab.folder / "data/JPEGImages", "-o",
@@ -116,7 +90,9 @@ TEST_CASE("segment: train, eval, predict and features") {
   REQUIRE_MESSAGE(tiled.exit == 0, tiled.err);
   CHECK(nlohmann::json::parse(tiled.out).size() == 12);
   CHECK(!fs::exists(lab.folder / "tiled/labels"));
+}
 
+void check_features(const Smears& lab) {
   const auto features =
       cyto({"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "cells.h5",
             "--target", "32", "--json", lab.folder / "data/JPEGImages"});
@@ -134,6 +110,37 @@ assert np.allclose(h[~flat].min(axis=(1, 2, 3)), -1) and np.allclose(h[~flat].ma
 assert f["crop"][:].min() >= 0 and f["crop"][:].max() <= 1
 assert len(f.attrs["weights_xxh3"]) == 32
 )"));
+}
+
+}  // namespace
+
+TEST_CASE("segment: train, eval, predict and features") {
+  const Smears lab;
+  const auto trained = cyto(lab.train("a", {"--json"}));
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  for (const char* name :
+       {"config.toml", "splits.csv", "samples.csv", "environment.json", "metrics.csv",
+        "metrics.jsonl", "results.json", "DONE", "checkpoints/last"})
+    CHECK_MESSAGE(fs::exists(lab.folder / (std::string("a/") + name)), name);
+  const auto evaluated = cyto({"segment", "eval", "--run", lab.folder / "a", "--json"});
+  REQUIRE_MESSAGE(evaluated.exit == 0, evaluated.err);
+  CHECK(evaluated.out == trained.out);
+  const auto scores = nlohmann::json::parse(evaluated.out);
+  CHECK(scores["split"] == "test");
+  for (const char* kind : {"box", "mask"})
+    for (const char* name : {"AP", "AP50", "AP75", "AR100"}) CHECK(scores[kind].contains(name));
+  CHECK(scores["per_class"].contains("WBC"));
+  CHECK(scores["per_class"].contains("nucleus"));
+  // The same fields, named: the held-back part again. All of them, on request.
+  const auto named = cyto({"segment", "eval", "--run", lab.folder / "a", "--data",
+                           lab.folder / "data", "--preset", "voc", "--json"});
+  CHECK(named.out == trained.out);
+  const auto all = cyto({"segment", "eval", "--run", lab.folder / "a", "--split", "all", "--json"});
+  CHECK(nlohmann::json::parse(all.out)["fields"] == 12);
+  CHECK(cyto({"segment", "eval", "--run", lab.folder / "a"}).out.find("mask AP") !=
+        std::string::npos);
+  check_predict(lab);
+  check_features(lab);
 }
 
 TEST_CASE("segment: a training that was stopped ends with the same bytes") {
@@ -188,4 +195,56 @@ TEST_CASE("segment: settings and bad input") {
   REQUIRE_MESSAGE(dry.exit == 0, dry.err);
   CHECK(nlohmann::json::parse(dry.out)["epochs"] == 2);
   CHECK(!fs::exists(lab.folder / "d"));
+}
+
+TEST_CASE("segment: images of one pixel, of too many, and files that are none") {
+  const Smears lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "1"})).exit == 0);
+  fs::create_directories(lab.folder / "odd");
+  write_png(lab.folder / "odd/a-pixel.png", Image(1, 1, 3, 90));
+  write_file_atomically(lab.folder / "odd/b-huge.png", raw::png(20'000, 20'000, 8, 2, ""));
+  write_file_atomically(lab.folder / "odd/c-text.png", "no image");
+  const Words words = {"segment",           "predict",          "--run",
+                       lab.folder / "a",    lab.folder / "odd", "-o",
+                       lab.folder / "found"};
+  const auto with = [&words](Words more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return cyto(more);
+  };
+  const auto failed = with({"--json"});
+  CHECK(failed.exit == 3);
+  const auto rows = nlohmann::json::parse(failed.out);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0]["objects"].contains("WBC"));
+  CHECK(rows[1]["error"]["id"] == "img.bomb");
+  CHECK(rows[2]["error"]["id"] == "img.type");
+  // What could be read is there.
+  CHECK(read_coco(lab.folder / "found/cells.json").images.size() == 1);
+  CHECK(read_image(lab.folder / "found/overlays/a-pixel.png").width == 1);
+  const auto skipped = with({"--on-bad-image", "skip", "--force"});
+  CHECK(skipped.exit == 0);
+  CHECK(skipped.err.find("2 of 3 images cannot be read") != std::string::npos);
+  // Crops that show nothing are described as such.
+  const auto features = cyto({"segment", "features", "--run", lab.folder / "a", "-o",
+                              lab.folder / "f.h5", "--json", lab.folder / "odd/a-pixel.png"});
+  REQUIRE_MESSAGE(features.exit == 0, features.err);
+  CHECK(nlohmann::json::parse(features.out)["undetected"] == 1);
+}
+
+TEST_CASE("segment: class lists that differ between run and data") {
+  const Smears lab;
+  REQUIRE(cyto(lab.train("a", {"--epochs", "1"})).exit == 0);
+  // Red cells and platelets, which the run was not trained on.
+  const Words words = {"segment",        "eval",      "--run",
+                       lab.folder / "a", "--data",    lab.folder / "data",
+                       "--json",         "--objects", "all"};
+  const auto refused = cyto(words);
+  CHECK(refused.exit == 3);
+  CHECK(refused.out.find("class.unknown") != std::string::npos);
+  Words dropping = words;
+  dropping.insert(dropping.end(), {"--unknown-classes", "drop"});
+  const auto scored = cyto(dropping);
+  REQUIRE_MESSAGE(scored.exit == 0, scored.err);
+  CHECK(nlohmann::json::parse(scored.out)["per_class"].size() == 2);
+  CHECK(scored.err.find("left out") != std::string::npos);
 }

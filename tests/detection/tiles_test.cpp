@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "cytograd/detection/measure.h"
+#include "cytograd/models/mask_rcnn/tiled.h"
+#include "small_detector.h"
 
 using namespace cytograd;
 using namespace cytograd::detection;
@@ -123,4 +125,43 @@ TEST_CASE("a nucleus is measured in the cell that holds it") {
   CHECK(cells[1].at_border);
   CHECK(cells[1].nucleus_area == 0);
   CHECK(measure_cells(objects, 0, 64, 64).size() == 5);
+}
+
+TEST_CASE("fields of 20,000 x 20,000 pixels are read tile by tile, one of 1 x 1 is one tile") {
+  models::MaskRcnn model(test::small_detector());
+  model.eval();
+  int64_t largest = 0, tiles = 0;
+  const auto grey = [&largest, &tiles](const Tile& tile) {
+    largest = std::max(largest, tile.height * tile.width);
+    ++tiles;
+    return Tensor::full({tile.height, tile.width, 1}, 0.5);
+  };
+  const TileOptions options{.side = 2500, .overlap = 0};
+  const auto found = models::detect_in_tiles(model, grey, 20'000, 20'000, options);
+  CHECK(tiles == 64);
+  CHECK(largest == 2500 * 2500);
+  for (const FoundObject& o : found) {
+    CHECK(o.box.x1 >= 0);
+    CHECK(o.box.x2 <= 20'000);
+    CHECK(o.box.y2 <= 20'000);
+  }
+  tiles = 0;
+  for (const FoundObject& o : models::detect_in_tiles(model, grey, 1, 1)) CHECK(o.box.x2 <= 1);
+  CHECK(tiles == 1);
+}
+
+TEST_CASE("more objects than 16 bits count are joined, labelled and told apart") {
+  constexpr int64_t across = 260, side = 3 * across;
+  std::vector<FoundObject> objects;
+  for (int64_t y = 0; y < across; ++y)
+    for (int64_t x = 0; x < across; ++x) {
+      const MaskPiece mask = block(3 * x, 3 * y, 2, 2);
+      objects.push_back({1, 0.9f, bounds(mask), mask, false});
+    }
+  REQUIRE(objects.size() > 65'536);
+  const std::vector<Tile> tiles = tile_grid(side, side, {});
+  CHECK(merge_tiles(tiles, {objects}, side, side, {}).size() == objects.size());
+  const auto labels = label_pixels(objects, side, side);
+  CHECK(labels[static_cast<size_t>((side - 2) * side + side - 2)] == objects.size());
+  CHECK(measure_cells(objects, 0, side, side).size() == objects.size());
 }
