@@ -45,7 +45,7 @@ std::vector<std::string> result_names(const std::vector<std::string>& paths) {
 }
 
 DetectorScores evaluate_fields(const TrainedDetector& trained, const FieldSet& fields,
-                               const std::vector<int64_t>& part) {
+                               const std::vector<int64_t>& part, const FoundCallback& found) {
   detection::TileOptions tiles;
   for (const int64_t i : part) {
     const Field& field = fields.fields[static_cast<size_t>(i)];
@@ -53,7 +53,7 @@ DetectorScores evaluate_fields(const TrainedDetector& trained, const FieldSet& f
       tiles.side = trained.config.field_tile;
   }
   return score_fields(*trained.model, fields, part, tiles, trained.config.max_pixels,
-                      counting("fields"));
+                      counting("fields"), found);
 }
 
 namespace {

@@ -22,9 +22,9 @@ std::vector<std::string> image_paths(const std::vector<std::string>& given);
 /// A name for results of an image: its stem, numbered where several have the same.
 std::vector<std::string> result_names(const std::vector<std::string>& paths);
 
-/// Scores of a trained detector on one part of the fields it was trained on.
+/// Scores of a trained detector on a part of fields. @param found  as score_fields
 DetectorScores evaluate_fields(const TrainedDetector& trained, const FieldSet& fields,
-                               const std::vector<int64_t>& part);
+                               const std::vector<int64_t>& part, const FoundCallback& found = {});
 
 void add_segment_train(CLI::App& segment);
 void add_segment_eval(CLI::App& segment);

@@ -1,15 +1,22 @@
+#include <algorithm>
+#include <map>
+
 #include "cli/segment.h"
 #include "cli/session.h"
 #include "cli/train_options.h"
+#include "cytograd/data/loader.h"
 #include "cytograd/io/file.h"
+#include "cytograd/report/detector_page.h"
 
 namespace cytograd::cli {
 namespace {
 
+using detection::FoundObject;
+
 struct Options : CommonOptions {
   DetectorChoice detector;
   std::vector<std::string> paths;
-  std::string preset, objects, split = "auto";
+  std::string preset, objects, page, split = "auto";
   bool drop_unknown = false;
 };
 
@@ -58,16 +65,80 @@ ChosenFields choose_fields(const TrainedDetector& trained, const Options& o) {
   return out;
 }
 
+// What the page shows of the fields at the end of an order.
+std::vector<PageField> page_fields(const FieldSet& fields, const std::vector<int64_t>& part,
+                                   const std::map<int64_t, std::vector<FoundObject>>& found,
+                                   int64_t max_pixels) {
+  std::vector<PageField> out;
+  for (const int64_t i : part) {
+    const auto place = static_cast<size_t>(i);
+    const Field& field = fields.fields[place];
+    const FieldJudgement judgement = judge_field(field, found.at(i));
+    const Image image = read_sample(fields.index.samples[place], max_pixels);
+    out.push_back({fields.index.samples[place].id,
+                   draw_judged(image, field, found.at(i), judgement), judgement});
+  }
+  return out;
+}
+
+// The fields with most misses and false alarms, and some of those with fewest.
+void write_page(const Options& o, const TrainedDetector& trained, const ChosenFields& chosen,
+                const DetectorScores& scores,
+                const std::map<int64_t, std::vector<FoundObject>>& found) {
+  constexpr size_t most = 6;
+  const FieldSet& fields = chosen.task.fields;
+  std::map<int64_t, FieldJudgement> judged;
+  for (const int64_t i : chosen.part)
+    judged[i] = judge_field(fields.fields[static_cast<size_t>(i)], found.at(i));
+  const auto wrong = [&judged](int64_t i) {
+    return judged.at(i).missed.size() + judged.at(i).alarms.size();
+  };
+  std::vector<int64_t> order = chosen.part;
+  std::stable_sort(order.begin(), order.end(),
+                   [&wrong](int64_t a, int64_t b) { return wrong(a) > wrong(b); });
+  std::vector<int64_t> worst, best;
+  for (const int64_t i : order)
+    if (worst.size() < most && wrong(i) > 0) worst.push_back(i);
+  // Of the best, those that show most.
+  std::stable_sort(order.begin(), order.end(), [&judged, &wrong](int64_t a, int64_t b) {
+    return wrong(a) != wrong(b) ? wrong(a) < wrong(b) : judged.at(a).hits > judged.at(b).hits;
+  });
+  for (const int64_t i : order)
+    if (best.size() < most && std::find(worst.begin(), worst.end(), i) == worst.end())
+      best.push_back(i);
+  DetectorPage page;
+  page.title = "Detector " + o.detector.run;
+  page.subtitle = chosen.role + " part; weights " + trained.file;
+  page.classes = trained.classes;
+  page.scores = scores;
+  page.worst = page_fields(fields, worst, found, trained.config.max_pixels);
+  page.best = page_fields(fields, best, found, trained.config.max_pixels);
+  write_file_atomically(o.page, detector_page_html(page));
+}
+
 void run(Options& o) {
-  if (!o.output.empty()) require_new_file(o.output, o.force);
+  for (const std::string& file : {o.output, o.page})
+    if (!file.empty()) require_new_file(file, o.force);
   const TrainedDetector trained =
       load_trained_detector(o.detector.run, o.detector.checkpoint, device_of(o));
   const ChosenFields chosen = choose_fields(trained, o);
-  const DetectorScores scores = evaluate_fields(trained, chosen.task.fields, chosen.part);
+  std::map<int64_t, std::vector<FoundObject>> found;
+  FoundCallback keep;
+  if (!o.page.empty())
+    keep = [&found](int64_t i, const std::vector<FoundObject>& objects) { found[i] = objects; };
+  const DetectorScores scores = evaluate_fields(trained, chosen.task.fields, chosen.part, keep);
   const std::string json = detector_json(scores, trained.classes, chosen.role) + "\n";
   console().out(o.json ? json : detector_text(scores, trained.classes, chosen.role));
-  if (!o.output.empty()) write_file_atomically(o.output, json);
-  say_next(o.output.empty() ? std::vector<std::string>{} : std::vector<std::string>{o.output},
+  std::vector<std::string> written;
+  if (!o.output.empty()) {
+    write_file_atomically(o.output, json);
+    written.push_back(o.output);
+  }
+  if (!o.page.empty()) {
+    write_page(o, trained, chosen, scores, found);
+    written.push_back(o.page);
+  }
+  say_next(written,
            "cyto segment predict --run " + shell_word(o.detector.run) + " IMAGE -o found/");
 }
 
@@ -78,7 +149,8 @@ void add_segment_eval(CLI::App& segment) {
   CLI::App* command = add_command(
       segment, "eval", "Average precision of a detector on annotated fields",
       "cyto segment eval --run runs/cells                            its held-back part\n"
-      "cyto segment eval --run runs/cells --data BCCD/ --preset bccd --json\n");
+      "cyto segment eval --run runs/cells --data BCCD/ --preset bccd --json\n"
+      "cyto segment eval --run runs/cells --page cells.html          curves, misses drawn\n");
   add_detector_choice(*command, options->detector);
   command->add_option("--data", options->paths, "Annotated fields; default: those of the run")
       ->type_name("PATH");
@@ -101,6 +173,8 @@ void add_segment_eval(CLI::App& segment) {
           },
           "Objects of classes that the model does not know: error, drop")
       ->check(CLI::IsMember({"error", "drop"}));
+  command->add_option("--page", options->page,
+                      "Write a page: curves, and the fields with most misses and false alarms");
   add_common_options(*command, *options, with_output | with_force | with_device);
   run_command(*command, options, run);
 }

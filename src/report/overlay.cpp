@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cytograd/core/error.h"
+#include "cytograd/report/detector_page.h"
 
 namespace cytograd {
 namespace {
@@ -32,15 +33,21 @@ void outline(Image& image, const detection::MaskPiece& mask, const Colour& colou
     }
 }
 
-void frame(Image& image, const detection::Box& box, const Colour& colour) {
+constexpr Colour violet{190, 0, 190}, yellow{255, 225, 0};
+
+// Two pixels wide; with gaps every six pixels.
+void frame(Image& image, const detection::Box& box, const Colour& colour, bool gaps = false) {
   const int64_t y1 = std::llround(box.y1), x1 = std::llround(box.x1), y2 = std::llround(box.y2) - 1,
                 x2 = std::llround(box.x2) - 1;
+  const auto drawn = [gaps](int64_t along) { return !gaps || along / 6 % 2 == 0; };
   for (int64_t k = 0; k < 2; ++k) {
     for (int64_t x = x1; x <= x2; ++x) {
+      if (!drawn(x - x1)) continue;
       put(image, y1 + k, x, colour);
       put(image, y2 - k, x, colour);
     }
     for (int64_t y = y1; y <= y2; ++y) {
+      if (!drawn(y - y1)) continue;
       put(image, y, x1 + k, colour);
       put(image, y, x2 - k, colour);
     }
@@ -65,6 +72,19 @@ Image draw_objects(const Image& image, const std::vector<detection::FoundObject>
     else
       outline(out, o->mask, colour);
   }
+  return out;
+}
+
+Image draw_judged(const Image& image, const Field& field,
+                  const std::vector<detection::FoundObject>& found, const FieldJudgement& judgement,
+                  float least) {
+  std::vector<detection::FoundObject> shown;
+  for (const detection::FoundObject& o : found)
+    if (o.score >= least) shown.push_back(o);
+  Image out = draw_objects(image, shown);
+  for (const size_t i : judgement.alarms)
+    frame(out, detection::clip(found[i].box, image.height, image.width), yellow);
+  for (const size_t k : judgement.missed) frame(out, field.objects[k].box, violet, true);
   return out;
 }
 

@@ -138,14 +138,16 @@ DetectorScores DetectorScorer::scores() const {
 
 DetectorScores score_fields(const models::MaskRcnn& model, const FieldSet& fields,
                             const std::vector<int64_t>& part, const detection::TileOptions& tiles,
-                            int64_t max_pixels, const ProgressCallback& progress) {
+                            int64_t max_pixels, const ProgressCallback& progress,
+                            const FoundCallback& found) {
   DetectorScorer scorer(model.options().masks);
   int64_t done = 0;
   for (const int64_t i : part) {
     const Sample& sample = fields.index.samples[static_cast<size_t>(i)];
     const Image image = read_sample(sample, max_pixels);
-    scorer.add(fields.fields[static_cast<size_t>(i)],
-               find_objects(model, image, tiles, sample.path));
+    const std::vector<FoundObject> objects = find_objects(model, image, tiles, sample.path);
+    scorer.add(fields.fields[static_cast<size_t>(i)], objects);
+    if (found) found(i, objects);
     if (progress) progress(++done, static_cast<int64_t>(part.size()));
   }
   return scorer.scores();

@@ -208,9 +208,11 @@ std::vector<std::string> load_detector_weights(models::MaskRcnn& model, const st
   nn::NamedTensors state;
   bool detector = false;
   for (const auto& [name, tensor] : weights.tensors) {
-    if (name.find('/') != std::string::npos) continue;  // of an optimiser
+    if (name.find('/') != std::string::npos) continue;  // of an optimiser, or an average
     detector = detector || name.starts_with("backbone.");
-    state.emplace_back(name.starts_with("module.") ? name.substr(7) : name, tensor);
+    const auto averaged = weights.tensors.find("ema/" + name);
+    state.emplace_back(name.starts_with("module.") ? name.substr(7) : name,
+                       averaged == weights.tensors.end() ? tensor : averaged->second);
   }
   const nn::LoadReport report =
       detector ? models::load_detector(model, state, {.keep_predictors = true, .file = file})

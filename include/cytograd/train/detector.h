@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,7 +54,8 @@ Tensor pixels_of(const Image& image, const detection::Tile& tile);
 models::Target target_of(const FieldView& view, const std::string& name);
 
 /// Loads weights to start from: of a detector, whose predictors may be for other classes, or of a
-/// classifier of the same backbone. @param path  a weight file, a checkpoint, or a run (its best)
+/// classifier of the same backbone; averaged ones where a checkpoint has them.
+/// @param path  a weight file, a checkpoint, or a run (its best)
 /// @return what was renamed or left out, one line each   @throws DataError pt.keys
 std::vector<std::string> load_detector_weights(models::MaskRcnn& model, const std::string& path);
 
@@ -112,11 +114,15 @@ class DetectorScorer {
   std::map<int64_t, Sum> sums_;  // by label
 };
 
+/// Called with the place of a field and what was found in it.
+using FoundCallback = std::function<void(int64_t, const std::vector<detection::FoundObject>&)>;
+
 /// Runs the model, which must be in evaluation mode, over a part of the fields.
-/// @param tile  as tiles_for, with 0 for whole fields
+/// @param tiles  of every field; a side of 0 for whole fields
 DetectorScores score_fields(const models::MaskRcnn& model, const FieldSet& fields,
                             const std::vector<int64_t>& part, const detection::TileOptions& tiles,
-                            int64_t max_pixels, const ProgressCallback& progress = {});
+                            int64_t max_pixels, const ProgressCallback& progress = {},
+                            const FoundCallback& found = {});
 
 /// One line of JSON: {"split":..,"fields":n,"objects":n,"masks":n,"box":{"AP":..,"AP50":..,..},
 /// "mask":{..} or null,"mean_mask_iou":..,"mean_mask_dice":..,"per_class":{NAME:{"box":{..},
