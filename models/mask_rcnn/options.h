@@ -52,8 +52,11 @@ struct RoiOptions {
 
 struct MaskRcnnOptions {
   ResNetSize backbone = resnet50;
-  int64_t classes = 2;     ///< background, which is class 0, included; >= 2
-  bool masks = true;       ///< false: Faster R-CNN
+  int64_t classes = 2;  ///< background, which is class 0, included; >= 2
+  bool masks = true;    ///< false: Faster R-CNN
+  /// One per class without the background: was its mask trained? What the branch says of the others
+  /// is noise, which models/mask_rcnn/tiled.h leaves out. Empty: all were.
+  std::vector<bool> outlined = {};
   int64_t channels = 256;  ///< of the pyramid and of the heads' convolutions
   /// Frozen batch normalisation is right for fine-tuning; a backbone trained from random weights
   /// needs the other.
@@ -69,6 +72,11 @@ struct MaskRcnnOptions {
   RoiOptions roi;
   uint64_t seed = 0;       ///< of the initial weights
   bool initialize = true;  ///< false leaves the weights unset (NaN) for a state dict to fill
+
+  /// @param label  1..classes-1
+  bool has_outline(int64_t label) const {
+    return masks && (outlined.empty() || outlined[static_cast<size_t>(label - 1)]);
+  }
 };
 
 /// Names what is drawn during a training step: the same seed and step draw the same anchors,

@@ -17,7 +17,8 @@ namespace cytograd::models {
 using TilePixels = std::function<Tensor(const detection::Tile&)>;
 
 /// Detects in every tile of a field and joins what several of them show (detection/tiles.h). With
-/// one tile the result is that of MaskRcnn::detect. One tile is in memory at a time.
+/// one tile the result is that of MaskRcnn::detect. One tile is in memory at a time. Objects of
+/// classes whose masks were not trained (MaskRcnnOptions::outlined) have none.
 /// @param name  for messages   @param not_finite  counts candidates left out; may be null
 inline std::vector<detection::FoundObject> detect_in_tiles(
     const MaskRcnn& model, const TilePixels& pixels, int64_t height, int64_t width,
@@ -33,7 +34,7 @@ inline std::vector<detection::FoundObject> detect_in_tiles(
     for (size_t i = 0; i < here.size(); ++i) {
       detection::FoundObject object{here.labels[i], here.scores[i], here.boxes[i], {}, false};
       object.box = {object.box.x1 + x, object.box.y1 + y, object.box.x2 + x, object.box.y2 + y};
-      if (here.masks.defined()) {
+      if (model.options().has_outline(object.label)) {
         object.mask = detection::piece_of(here.mask(i));
         object.mask.x += tile.x;
         object.mask.y += tile.y;

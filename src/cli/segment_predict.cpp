@@ -68,7 +68,7 @@ class PredictWriter {
       result.category = o.label;
       result.box = {o.box.x1, o.box.y1, o.box.width(), o.box.height()};
       result.score = o.score;
-      if (trained_.model->options().masks)
+      if (trained_.model->options().has_outline(o.label))
         result.mask = detection::rle_of(o.mask, image.height, image.width);
       coco_.add_object(images_, result,
                        o.mask.empty() ? static_cast<double>(o.box.area())

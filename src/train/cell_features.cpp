@@ -179,7 +179,7 @@ CellFeatures describe_cell(const models::MaskRcnn& model, const Image& image,
     out.others = std::count_if(found.scores.begin(), found.scores.end(),
                                [least](float score) { return score >= least; }) -
                  1;
-    mask = instance_mask(found, *chosen);
+    if (model.options().has_outline(out.label)) mask = instance_mask(found, *chosen);
     out.empty_mask =
         std::all_of(mask.values.begin(), mask.values.end(), [](uint8_t v) { return v == 0; });
     if (out.empty_mask) mask = filled(image.height, image.width, out.box);

@@ -259,6 +259,9 @@ TrainedDetector load_trained_detector(const std::string& run, const std::string&
   models::MaskRcnnOptions options =
       detector_options(out.config, static_cast<int64_t>(out.classes.size()));
   options.initialize = false;
+  if (const auto outlined = checkpoint.metadata.find("cytograd.outlined");
+      outlined != checkpoint.metadata.end() && outlined->second.size() == out.classes.size())
+    for (const char known : outlined->second) options.outlined.push_back(known == '1');
   out.model = std::make_unique<models::MaskRcnn>(options);
   nn::LoadOptions load;
   load.file = out.file;

@@ -56,8 +56,10 @@ DetectorTrainer::DetectorTrainer(const TrainConfig& config, const FieldTask& tas
   if (config_.patience > 0 && task.task.split.val.empty())
     throw ConfigError(Fault{"cfg", config_.splits, "", "train.patience without a validation part",
                             "a split with fields of role val", "pass --patience 0"});
-  model_ = std::make_unique<models::MaskRcnn>(
-      detector_options(config_, static_cast<int64_t>(task.fields.classes.size())));
+  models::MaskRcnnOptions options =
+      detector_options(config_, static_cast<int64_t>(task.fields.classes.size()));
+  for (const int64_t n : task.fields.mask_counts(train_)) options.outlined.push_back(n > 0);
+  model_ = std::make_unique<models::MaskRcnn>(options);
   model_->to(device_);
   if (config_.ema > 0) ema_ = std::make_unique<optim::Ema>(model_->state_dict(), config_.ema);
   schedule_ = make_schedule(config_, batches_per_epoch());
@@ -256,6 +258,8 @@ Checkpoint DetectorTrainer::checkpoint() const {
   out.metadata["cytograd.detector"] = config_.detector;
   out.metadata["cytograd.min_size"] = std::to_string(config_.min_size);
   out.metadata["cytograd.norm_eps"] = format_double(config_.norm_eps);
+  std::string& outlined = out.metadata["cytograd.outlined"];
+  for (const bool known : model_->options().outlined) outlined += known ? '1' : '0';
   out.metadata["cytograd.field_side"] = std::to_string(field_side_);
   return out;
 }

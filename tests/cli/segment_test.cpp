@@ -241,6 +241,15 @@ TEST_CASE("segment: class lists that differ between run and data") {
   const auto refused = cyto(words);
   CHECK(refused.exit == 3);
   CHECK(refused.out.find("class.unknown") != std::string::npos);
+  // A run over all of them outlines those that have masks: red cells have boxes alone.
+  REQUIRE(cyto(lab.train("b", {"--epochs", "1", "--objects", "all"})).exit == 0);
+  REQUIRE(cyto({"segment", "predict", "--run", lab.folder / "b", "-o", lab.folder / "p", "--score",
+                "0", lab.folder / "data/JPEGImages"})
+              .exit == 0);
+  const CocoFile coco = read_coco(lab.folder / "p/cells.json");
+  for (const CocoAnnotation& a : coco.annotations)
+    CHECK(a.has_mask() ==
+          (coco.categories.at(a.category) == "WBC" || coco.categories.at(a.category) == "nucleus"));
   Words dropping = words;
   dropping.insert(dropping.end(), {"--unknown-classes", "drop"});
   const auto scored = cyto(dropping);
