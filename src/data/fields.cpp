@@ -114,8 +114,12 @@ std::vector<int64_t> counts_of(const FieldSet& set, const std::vector<int64_t>& 
 
 }  // namespace
 
-const std::vector<std::string>& field_preset_names() {
-  static const std::vector<std::string> names = {"voc", "coco", "labelme", "labels"};
+const std::vector<std::string>& all_preset_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out = preset_names();
+    out.insert(out.end(), {"voc", "coco", "labelme", "labels"});
+    return out;
+  }();
   return names;
 }
 

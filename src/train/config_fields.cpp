@@ -27,13 +27,6 @@ ConfigField other(const char* key, const char* option, const char* help, ConfigF
   return {key, option, help, member, 0, 0, {}, is_path};
 }
 
-// Of images with classes, and of fields with objects.
-std::vector<std::string> all_presets() {
-  std::vector<std::string> out = preset_names();
-  for (const std::string& name : field_preset_names()) out.push_back(name);
-  return out;
-}
-
 void add_data_fields(std::vector<ConfigField>& f) {
   f.push_back(other("data.path", "--data",
                     "Data set: folder, CSV manifest or TOML list of domains; several are domains",
@@ -43,7 +36,7 @@ void add_data_fields(std::vector<ConfigField>& f) {
              "Draw so many cells of varied stain, scale and light and train on them; 0: none",
              &C::synthetic, 0, 1e7));
   f.push_back(
-      choice("data.preset", "--preset", "Layout of the data set", &C::preset, all_presets()));
+      choice("data.preset", "--preset", "Layout of the data set", &C::preset, all_preset_names()));
   f.push_back(choice("data.labels", "--labels", "Classes of the pbc layout", &C::labels,
                      {"coarse", "fine"}));
   f.push_back(choice("data.multi_label", "--multi-label", "A cell with two labels", &C::multi_label,
@@ -345,16 +338,13 @@ void add_segment_fields(std::vector<ConfigField>& f) {
                      "What finds objects; faster_rcnn: boxes alone", &C::detector,
                      {"none", "mask_rcnn", "faster_rcnn"}));
   f.push_back(number("segment.min_size", "--min-size",
-                     "Shorter side of a field as the network sees it, pixels", &C::min_size, 32,
-                     8192));
+                     "Shorter side of a field as the network sees it", &C::min_size, 32, 8192));
   f.push_back(
       number("segment.max_size", "--max-size", "Its longer side at most", &C::max_size, 32, 16384));
   f.push_back(number("segment.scale_jitter", "--scale-jitter",
-                     "Random scale of training fields, share either way", &C::scale_jitter, 0,
-                     0.5));
+                     "Random scale in training, share either way", &C::scale_jitter, 0, 0.5));
   f.push_back(number("segment.smallest_anchor", "--smallest-anchor",
-                     "Side of the smallest anchors, pixels of the network's input",
-                     &C::smallest_anchor, 4, 128));
+                     "Side of the smallest anchors, input pixels", &C::smallest_anchor, 4, 128));
   f.push_back(number("segment.channels", "--detector-channels", "Channels of the pyramid",
                      &C::detector_channels, 8, 1024));
   f.push_back(number("segment.hidden", "--detector-hidden", "Units of the box head",

@@ -73,8 +73,8 @@ FieldSet load_fields(const FieldOptions& options);
 /// numbered, ids get the domain as prefix.
 FieldSet load_field_sets(const std::vector<FieldOptions>& options);
 
-/// Presets besides those of classification.
-const std::vector<std::string>& field_preset_names();
+/// Presets of images with classes, then those of fields alone.
+const std::vector<std::string>& all_preset_names();
 
 /// Keeps the fields whose ids `index` has, in its order: after data/scan.h dropped some.
 void keep_fields(FieldSet& fields, const Dataset& index);

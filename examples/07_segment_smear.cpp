@@ -26,7 +26,8 @@ FieldView draw(uint64_t index) {
                                                 .width = 160,
                                                 .height = 128,
                                                 .microns_per_pixel = 0.4,
-                                                .white_cells = 2});
+                                                .white_cells = 2,
+                                                .classes = {}});
   FieldView out{smear.image, {}};
   for (const synth::SmearObject& o : smear.objects) {
     if (o.instance == 0) continue;

@@ -131,7 +131,8 @@ int main(int argc, char** argv) {
                                                 .width = 160,
                                                 .height = 112,
                                                 .microns_per_pixel = 0.16,
-                                                .white_cells = 1});
+                                                .white_cells = 1,
+                                                .classes = {}});
   const synth::SmearObject& cell = smear.objects.at(0);
   const std::vector<float> box = {static_cast<float>(cell.x1), static_cast<float>(cell.y1),
                                   static_cast<float>(cell.x2 + 1), static_cast<float>(cell.y2 + 1)};
