@@ -1,7 +1,7 @@
 // Segments a blood smear with the library alone: draws smears, trains Mask R-CNN on their white
 // cells for a few dozen steps, outlines the white cells of smears that it has not seen, and writes
 // one with its outlines as segmented.png. Expected: at least seven of ten cells found, with a mask
-// that overlaps the drawn one by half and more. A minute on one core.
+// that overlaps the drawn one by half and more. A quarter of a minute on one core.
 
 #include <cytograd/autograd/record.h>
 #include <cytograd/models/mask_rcnn/tiled.h>
