@@ -1,7 +1,7 @@
 #include "kernels/batch_norm.h"
 
 #include "cuda/batch_norm.h"
-#include "cuda/channel_norm.cuh"
+#include "cuda/channel_norm_launch.cuh"
 #include "kernels/elementwise.h"
 #include "kernels/row_stride.h"
 

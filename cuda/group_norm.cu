@@ -1,6 +1,6 @@
 #include "kernels/group_norm.h"
 
-#include "cuda/channel_norm.cuh"
+#include "cuda/channel_norm_launch.cuh"
 #include "kernels/elementwise.h"
 
 namespace cytograd {

@@ -51,8 +51,8 @@
   T* const name = reinterpret_cast<T*>(::cytograd::simt::dynamic_shared())
 #endif
 
-// The same symbol must not name a GPU kernel's host stub and its emulation: both may be linked into
-// one program.
+// The same symbol must not name the host's side of a GPU kernel and its emulation: both may be
+// linked into one program.
 namespace cytograd::cuda::inline CYTOGRAD_NS {
 
 template <class T>

@@ -35,14 +35,13 @@ const char* name_of(Order order) {
 
 Config from_environment() {
   Config c;
-#ifdef CYTOGRAD_EMULATION_RACE
-  c.race = true;
-#endif
   if (const char* text = std::getenv("CYTO_EMULATION")) c.order = order_named(text);
   if (const char* text = std::getenv("CYTO_EMULATION_SEED"))
     c.seed = static_cast<uint64_t>(number("CYTO_EMULATION_SEED", text, 0, 9e15));
   if (const char* text = std::getenv("CYTO_EMULATION_RESIDENT"))
     c.resident = static_cast<int>(number("CYTO_EMULATION_RESIDENT", text, 1, 1024));
+  if (const char* text = std::getenv("CYTO_EMULATION_RACE"))
+    c.race = number("CYTO_EMULATION_RACE", text, 0, 1) != 0;
   if (const char* text = std::getenv("CYTO_EMULATION_PREEMPT"))
     c.preempt = number("CYTO_EMULATION_PREEMPT", text, 0, 1);
   return c;
@@ -60,6 +59,7 @@ std::string config_text() {
   std::string text = std::string("CYTO_EMULATION=") + name_of(c.order) +
                      " CYTO_EMULATION_SEED=" + std::to_string(c.seed);
   if (c.resident > 1) text += " CYTO_EMULATION_RESIDENT=" + std::to_string(c.resident);
+  if (c.race) text += " CYTO_EMULATION_RACE=1";
   if (c.preempt > 0) text += " CYTO_EMULATION_PREEMPT=" + std::to_string(c.preempt);
   return text;
 }

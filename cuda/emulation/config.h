@@ -29,8 +29,8 @@ struct Config {
 };
 
 /// The configuration of this process. At first use: the defaults, CYTO_EMULATION
-/// (ascending|descending|random), CYTO_EMULATION_SEED, CYTO_EMULATION_RESIDENT and
-/// CYTO_EMULATION_PREEMPT.
+/// (ascending|descending|random), CYTO_EMULATION_SEED, CYTO_EMULATION_RESIDENT,
+/// CYTO_EMULATION_RACE (0|1) and CYTO_EMULATION_PREEMPT.
 /// @throws ValueError if one of them cannot be read
 Config& config();
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/common.h"
+#include "cli/notes.h"
 #include "cytograd/data/scan.h"
 #include "cytograd/data/split.h"
 #include "cytograd/io/csv.h"
@@ -101,14 +102,6 @@ std::vector<DomainFacts> collect_facts(const Dataset& dataset, const ScanReport&
   return facts;
 }
 
-std::string note_text(const Note& note) {
-  std::string text = note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]";
-  for (size_t i = 0; i < note.examples.size() && i < 3; ++i)
-    text += (i ? ", " : ": ") + escape_control(note.examples[i]);
-  if (note.examples.size() > 3) text += ", ...";
-  return text;
-}
-
 void print_text(const Dataset& dataset, const ScanReport& report, const std::vector<Note>& notes) {
   std::string out = class_table(dataset).text() + "\n";
   const auto facts = collect_facts(dataset, report);
@@ -123,8 +116,7 @@ void print_text(const Dataset& dataset, const ScanReport& report, const std::vec
     if (!f.groups.empty()) out += "  groups      " + std::to_string(f.groups.size()) + "\n";
   }
   out += "hash " + report.hash + "\n";
-  if (!notes.empty()) out += "\nnotes\n";
-  for (const Note& note : notes) out += "  " + note_text(note) + "\n";
+  out += notes_text(notes, 3);
   if (!report.faults.empty())
     out += "\nfaults (" + std::to_string(report.faults.size()) + ")\n" +
            summarise_faults(report.faults);
@@ -169,15 +161,7 @@ void print_json(const Dataset& dataset, const ScanReport& report, const std::vec
       json["counts"][escape_control(dataset.classes[c])][escape_control(dataset.domains[d])] = n;
     }
   }
-  json["notes"] = Json::array();
-  for (const Note& note : notes) {
-    Json examples = Json::array();
-    for (const std::string& e : note.examples) examples.push_back(escape_control(e));
-    json["notes"].push_back({{"id", note.id},
-                             {"text", escape_control(note.text)},
-                             {"count", note.count},
-                             {"examples", examples}});
-  }
+  json["notes"] = notes_json(notes);
   json["faults"] = Json::array();
   for (const Fault& f : report.faults) json["faults"].push_back(to_json(f));
   console().out(json.dump(2) + "\n");

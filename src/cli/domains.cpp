@@ -6,6 +6,7 @@
 
 #include "cli/common.h"
 #include "cli/domain_looks.h"
+#include "cli/notes.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/report/domain_page.h"
@@ -133,18 +134,10 @@ ReportTable label_rows(const Dataset& data) {
   return out;
 }
 
-std::string note_line(const Note& note) {
-  std::string text = note.text + " (" + std::to_string(note.count) + ") [" + note.id + "]";
-  for (size_t i = 0; i < note.examples.size(); ++i)
-    text += (i ? ", " : ": ") + escape_control(note.examples[i]);
-  return text;
-}
-
 void print_text(const Found& f) {
   std::string out = aligned(count_rows(f.table)) + "(- no image)\n\n" + aligned(domain_rows(f));
   out += "\n" + aligned(label_rows(f.data));
-  if (!f.notes.empty()) out += "\nnotes\n";
-  for (const Note& note : f.notes) out += "  " + note_line(note) + "\n";
+  out += notes_text(f.notes);
   console().out(out);
 }
 
@@ -204,15 +197,7 @@ void print_json(const Found& f, const Options& o) {
       if (pair_count(f.table, c, d) == 0)
         json["missing"].push_back({{"class", name}, {"domain", domain}});
     }
-  json["notes"] = Json::array();
-  for (const Note& note : f.notes) {
-    Json examples = Json::array();
-    for (const std::string& e : note.examples) examples.push_back(escape_control(e));
-    json["notes"].push_back({{"id", note.id},
-                             {"text", escape_control(note.text)},
-                             {"count", note.count},
-                             {"examples", examples}});
-  }
+  json["notes"] = notes_json(f.notes);
   console().out(json.dump(2) + "\n");
 }
 

@@ -88,9 +88,12 @@ void draw_group(svg::Picture& picture, const BarChart& chart, const BarChart::Gr
 }
 
 void draw_legend(svg::Picture& picture, const BarChart& chart) {
-  const std::string name = chart.series.empty() ? "length of the embedding:" : "method:";
-  picture.text(left, 51, name);
-  double x = left + svg::text_width(name, 11.5) + 10;
+  double x = left;
+  if (chart.series.empty()) {
+    const std::string name = "length of the embedding:";
+    picture.text(left, 51, name);
+    x += svg::text_width(name, 11.5) + 10;
+  }
   for (size_t i = 0; i < bars_of(chart); ++i) {
     const std::string text = bar_name(chart, i);
     picture.rect(x, 40, 13, 13, bar_color(chart, i));

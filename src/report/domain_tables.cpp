@@ -16,6 +16,7 @@ const PartSummary* part_of(const MethodSummary& m, bool outside) {
 
 std::string spread_text(const Spread& s, int digits = 3) {
   if (s.count == 0) return "n/a";
+  if (s.count == 1) return format_fixed(s.mean, digits);  // nothing to deviate from
   return format_fixed(s.mean, digits) + " ± " + format_fixed(s.population, digits);
 }
 

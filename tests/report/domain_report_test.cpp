@@ -53,6 +53,7 @@ TEST_CASE("tables 1 and 2: methods as rows; runs that are missing are told") {
   CHECK(second[0][1] == "F1 micro");
   CHECK(second[1][0] == "ERM");
   CHECK(second[1][1] == "0.500 ± 0.000");
+  CHECK(second[2][1] == "0.700");  // one run has no deviation
   CHECK(second[3][1] == "0.750 ± 0.050");
   CHECK(worst_table(m, true)[1] ==
         std::vector<std::string>{"ERM", "so<uth", "0.333 ± 0.000", "so<uth, a", "0.500", "20"});

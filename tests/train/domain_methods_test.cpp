@@ -3,103 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "cytograd/core/error.h"
-#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/models/stages.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/trainer.h"
-#include "support/stained_cells.h"
-#include "support/temp_folder.h"
+#include "train/labs.h"
 
 using namespace cytograd;
+using namespace cytograd::test;
 
 /// @file
 /// Methods over domains, trained for moments on drawn cells of several laboratories.
 
 namespace {
 
-using Tensors64 = std::map<std::string, std::vector<double>>;
-
-Tensors64 values_of(const std::string& checkpoint, const std::string& part = "") {
-  Tensors64 out;
-  for (const auto& [name, tensor] : read_checkpoint(checkpoint).part(part))
-    out[name] = tensor.to_vector<double>();
-  return out;
-}
-
 bool is_statistic(const std::string& name) {
   return name.find("running_") != std::string::npos || name.ends_with("num_batches_tracked");
 }
-
-// Laboratories and short runs on them. The third one has no eosinophils, the first one monocyte.
-class Labs {
- public:
-  explicit Labs(const std::vector<std::vector<int>>& counts = {
-                    {8, 6, 4, 1}, {6, 6, 6, 4}, {4, 8, 0, 5}}) {
-    data = test::write_labs(folder.path().string(), counts);
-    base.data = data;
-    base.model = "resnet20";
-    base.image_size = 16;
-    base.test_fraction = 0;
-    base.val_fraction = 0;
-    base.batch = 3;
-    base.steps_per_epoch = 4;
-    base.epochs = 2;
-    base.order = "domains";
-    base.optimizer = "adam";
-    base.weight_decay = 0;
-    base.schedule = "constant";
-    base.boda_start = 3;
-    base.feat_freq = 3;
-  }
-  TrainConfig with(const std::string& method) const {
-    TrainConfig c = base;
-    c.method = method;
-    return c;
-  }
-  std::string path(const std::string& run) const { return folder / run; }
-  std::string last(const std::string& run) const {
-    return CheckpointStore(path(run)).resolve("last");
-  }
-  // The values of a column of metrics.csv; NaN where it says n/a.
-  std::vector<double> column(const std::string& run, const std::string& name) const {
-    const CsvTable table = read_csv(path(run) + "/metrics.csv");
-    std::vector<double> out;
-    for (size_t row = 0; row < table.rows(); ++row) {
-      const std::string text(table.at(row, table.column(name)));
-      out.push_back(text == "n/a" ? std::nan("") : std::stod(text));
-    }
-    return out;
-  }
-  void train(const std::string& run, const TrainConfig& config, const TrainHooks& hooks = {},
-             const std::string& first_stage = "") const {
-    check_config(config);
-    const Task task = load_task(config, {});
-    Trainer trainer(config, task);
-    if (!first_stage.empty()) trainer.load_first_stage(first_stage);
-    const RunFolder made = RunFolder::create(path(run), true);
-    made.prepare();
-    trainer.run(made, hooks);
-  }
-  void go_on(const std::string& run, const TrainConfig& config) const {
-    const Task task = load_task(config, {});
-    Trainer trainer(config, task);
-    write_file_atomically(path(run) + "/config.toml", config_toml(config));
-    const RunFolder made = RunFolder::resume(path(run));
-    trainer.restore(read_checkpoint(last(run)), last(run));
-    trainer.run(made, {});
-  }
-
-  TempFolder folder;
-  std::vector<std::string> data;
-  TrainConfig base;
-};
 
 struct Variant {
   const char* name;
@@ -236,65 +160,6 @@ TEST_CASE("dann: with lambda 0 the network's step is that of erm") {
   config.method = "erm";
   labs.train("erm", config);
   CHECK(values_of(labs.last("dann")) == values_of(labs.last("erm")));
-}
-
-TEST_CASE("crt: the classifier alone learns, on the network of an earlier run (R1)") {
-  const Labs labs;
-  TrainConfig config = labs.with("boda");
-  config.ema = 0.5;
-  labs.train("first", config);
-  config.method = "boda-plus";
-  config.order = "domains_balanced";
-  config.ema = 0;
-  labs.train("second", config, {}, labs.path("first"));
-  const Tensors64 averages = values_of(labs.last("first"), "ema/"),
-                  after = values_of(labs.last("second"));
-  int heads = 0;
-  for (const auto& entry : after) {
-    const std::string& name = entry.first;
-    const auto& values = entry.second;
-    CAPTURE(name);
-    const bool head = models::stage_of(name) == models::classifier_stage;
-    heads += head;
-    CHECK((values == averages.at(name)) == !head);
-  }
-  CHECK(heads == 2);
-  for (const auto& entry : values_of(labs.last("second"), "optimizer/")) {
-    const std::string& name = entry.first;
-    CAPTURE(name);
-    CHECK((name == "step" || name.starts_with("linear.")));
-  }
-  labs.go_on("second", [&] {
-    TrainConfig more = config;
-    more.epochs = 3;
-    return more;
-  }());
-}
-
-TEST_CASE("crt: what is no first stage is refused (R3)") {
-  const Labs labs, others({{4, 4}, {4, 4}});
-  TrainConfig config = labs.with("boda");
-  config.epochs = 1;
-  labs.train("first", config);
-  TrainConfig fewer = config;
-  fewer.data = others.data;
-  others.train("first", fewer);
-  config.method = "boda-plus";
-  const Task task = load_task(config, {});
-  {
-    Trainer trainer(config, task);
-    CHECK_THROWS_WITH_AS(trainer.load_first_stage(labs.path("nowhere")),
-                         doctest::Contains("does not exist"), ConfigError);
-    CHECK_THROWS_WITH_AS(trainer.load_first_stage(labs.data[0]),
-                         doctest::Contains("has no checkpoint"), ConfigError);
-    CHECK_THROWS_WITH_AS(trainer.load_first_stage(others.path("first")),
-                         doctest::Contains("expects 4 classes, got 2"), ShapeError);
-    const RunFolder folder = RunFolder::create(labs.path("without"), false);
-    CHECK_THROWS_AS(trainer.run(folder, {}), StateError);
-  }
-  config.embedding = 8;
-  Trainer wider(config, task);
-  CHECK_THROWS_AS(wider.load_first_stage(labs.path("first")), ShapeError);
 }
 
 TEST_CASE("frozen stages, frozen statistics, learning rates by stage") {
