@@ -209,6 +209,7 @@ void check_config(const TrainConfig& c) {
              "an epoch of shuffle is every image once");
   if (c.domain_bn && !over_domains(c))
     conflict("model.domain_bn with train.order " + c.order, "domains or domains_balanced", "");
+  if (c.domain_bn && c.joint_bn) conflict("model.domain_bn with model.joint_bn", "one of them", "");
   if (c.domain_bn && c.freeze_bn)
     conflict("model.domain_bn with model.freeze_bn", "one of them",
              "frozen statistics belong to no domain");

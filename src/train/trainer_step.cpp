@@ -131,7 +131,8 @@ bool Trainer::usable(double loss) const {
 
 // A pass for each domain where normalisation shall not mix them, else one for all.
 Tensor Trainer::embed(const Batch& batch) const {
-  const bool apart = method_traits(config_.method).blocks && !config_.freeze_bn;
+  const bool apart =
+      method_traits(config_.method).blocks && !config_.freeze_bn && !config_.joint_bn;
   if (!config_.domain_bn && (!apart || trains_head_alone(config_)))
     return model_->embed(batch.images);
   Tensors parts;

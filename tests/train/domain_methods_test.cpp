@@ -162,6 +162,24 @@ TEST_CASE("dann: with lambda 0 the network's step is that of erm") {
   CHECK(values_of(labs.last("dann")) == values_of(labs.last("erm")));
 }
 
+TEST_CASE("joint norms: coral's pass is that of erm; apart it is not") {
+  const Labs labs;
+  const auto statistics = [&](const char* run, const char* method, bool joint) {
+    TrainConfig config = labs.with(method);
+    config.joint_bn = joint;
+    config.steps_per_epoch = 1;
+    config.epochs = 1;
+    labs.train(run, config);
+    Tensors64 out = values_of(labs.last(run));
+    std::erase_if(out, [](const auto& entry) { return !is_statistic(entry.first); });
+    return out;
+  };
+  const Tensors64 erm = statistics("erm", "erm", false);
+  CHECK(erm.size() > 2);
+  CHECK(statistics("joint", "coral", true) == erm);
+  CHECK(statistics("apart", "coral", false) != erm);
+}
+
 TEST_CASE("frozen stages, frozen statistics, learning rates by stage") {
   const Labs labs;
   const auto trained = [&](const std::string& run,

@@ -106,6 +106,8 @@ TEST_CASE("cfg: settings of methods over domains that contradict each other") {
             "steps_per_epoch"));
   CHECK(has(refusal("ce", [](TrainConfig& c) { c.order = "shuffle", c.domain_bn = true; }),
             "domain_bn"));
+  CHECK(has(refusal("coral", [](TrainConfig& c) { c.joint_bn = c.domain_bn = true; }),
+            "domain_bn with model.joint_bn"));
   CHECK(has(refusal("erm", [](TrainConfig& c) { c.freeze_bn = c.domain_bn = true; }),
             "domain_bn with model.freeze_bn"));
 }

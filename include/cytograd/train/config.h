@@ -48,6 +48,7 @@ struct TrainConfig {
   int64_t freeze = 0;                      ///< stages that are not trained, the stem with the first
   bool freeze_bn = false;  ///< running statistics in training too; weight and bias are trained
   bool domain_bn = false;  ///< statistics of normalisation per domain
+  bool joint_bn = false;   ///< coral and boda: trained norms see all domains of a step at once
 
   // [input]
   int64_t image_size = 96;
