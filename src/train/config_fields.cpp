@@ -106,10 +106,8 @@ void add_model_fields(std::vector<ConfigField>& f) {
                     "Running statistics of normalisation in training too", &C::freeze_bn));
   f.push_back(other("model.domain_bn", "--domain-bn", "Statistics of normalisation for each domain",
                     &C::domain_bn));
-  f.push_back(
-      other("model.joint_bn", "--joint-bn",
-            "Trained normalisation sees all domains of a step at once in coral and boda, too",
-            &C::joint_bn));
+  f.push_back(other("model.joint_bn", "--joint-bn", "Norms mix the domains of coral and boda, too",
+                    &C::joint_bn));
   f.push_back(number("input.image_size", "--image-size", "Side of the network's input, pixels",
                      &C::image_size, 8, 4096));
   f.push_back(choice("input.fit", "--fit", "How a rectangle becomes a square", &C::fit,
