@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# docs/results-domains.md: draws cells, trains a network to tell them, then five methods on four real laboratories with
+# Methods over real laboratories: draws cells, trains a network to tell them, then five methods on four real laboratories with
 # each left out in turn. Can be stopped and called again. About 50 minutes of two quiet cores.
 # Usage: bench/domains/laboratories.sh DATA OUTPUT
 #   DATA: folder with segmentation_WBC, BCCD_Dataset and PBC_dataset_normal_DIB
