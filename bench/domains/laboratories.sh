@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Methods over real laboratories: draws cells, trains a network to tell them, then five methods on four real laboratories with
-# each left out in turn. Can be stopped and called again. About 50 minutes of two quiet cores.
+# each left out in turn. Can be stopped and called again. About 35 minutes of two quiet cores (estimated).
 # Usage: bench/domains/laboratories.sh DATA OUTPUT
 #   DATA: folder with segmentation_WBC, BCCD_Dataset and PBC_dataset_normal_DIB
 set -euo pipefail
