@@ -55,6 +55,8 @@ void domain_defaults(const TrainConfig& c, const GiveDefault& give) {
   if (c.order != "shuffle") give("train.steps_per_epoch", "100");
   give("train.epochs", "50");
   give("train.best_by", "domain_accuracy");
+  // Statistics of single domains in training, of their mixture afterwards: that costs accuracy.
+  if (!c.domain_bn) give("model.joint_bn", "true");
   // A network that has learned elsewhere moves slowly, with the statistics that it came with.
   if (c.weights.empty()) return;
   give("optimizer.lr", "5e-05");

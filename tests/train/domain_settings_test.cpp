@@ -131,6 +131,8 @@ TEST_CASE("cfg: methods over domains bring the settings of their protocol") {
   CHECK(erm.beta1 == 0.9);
   CHECK(erm.lr == 1e-3);
   CHECK(!erm.freeze_bn);
+  CHECK(resolved({{"method.name", "boda"}}).joint_bn);
+  CHECK(!resolved({{"method.name", "boda"}, {"model.domain_bn", "true"}}).joint_bn);
   const TrainConfig tuned = resolved({{"method.name", "boda"}, {"model.weights", "/w"}});
   CHECK(tuned.lr == 5e-5);
   CHECK(tuned.freeze_bn);
