@@ -6,6 +6,7 @@
 
 #include "cli/narrator.h"
 #include "cli/train_options.h"
+#include "cli/training.h"
 #include "cli/unlabelled.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
@@ -140,26 +141,13 @@ void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
     throw ConfigError(Fault{"cfg", folder.path(), "", "the run is of a classifier",
                             "a run of `cyto segment train`",
                             "`cyto train --resume` goes on with it"});
-  const CheckpointStore store(folder.path());
-  // Killed before its first checkpoint, that of step 0, was linked.
-  const std::vector<int64_t> steps = store.steps();
-  if (!store.has("last") && (steps.empty() || steps.back() == 0)) return begin(folder, config);
-  std::string note;
-  const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
-  if (!note.empty()) console().warn(note);
-  if (checkpoint.progress.finished && folder.is_done()) {
-    console().note(folder.path() + " is finished; nothing to do");
-    return;
-  }
-  // The split as written, not drawn again.
-  TrainConfig data_config = config;
-  data_config.splits = folder.file("splits.csv");
-  data_config.folds = 1;
-  const FieldTask task = read_fields(data_config);
+  const Standing standing = standing_of(folder, config, fall_back);
+  if (!standing.begun) return begin(folder, config);
+  if (standing.finished) return;
+  const FieldTask task = read_fields(standing.config);
   DetectorTrainer trainer(config, task);
-  trainer.restore(checkpoint, store.resolve("last"));
-  console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
-                 std::to_string(checkpoint.progress.batch) + " steps");
+  trainer.restore(standing.checkpoint, standing.path);
+  say_going_on(standing.checkpoint);
   train(trainer, folder, task);
 }
 
@@ -201,15 +189,7 @@ void train_new(const TrainOptions& options) {
   const TrainConfig config = resolve_detector_config(options).config;
   require_device(config);
   if (options.dry_run) return dry_run(config);
-  RunFolder folder = RunFolder::create(options.output, options.force);
-  if (!folder.note().empty()) console().note(folder.note());
-  catch_stop_signals();
-  try {
-    begin(folder, config);
-  } catch (...) {
-    folder.release();
-    throw;
-  }
+  in_new_folder(options, [&](RunFolder& folder) { begin(folder, config); });
 }
 
 void run_train(TrainOptions& options) {

@@ -57,15 +57,7 @@ void train_new(const TrainOptions& options, const ConfigSource& resolve) {
   require_device(config);
   (void)model_of(config, 2, false);
   if (options.dry_run) return dry_run(config);
-  RunFolder folder = RunFolder::create(options.output, options.force);
-  if (!folder.note().empty()) console().note(folder.note());
-  catch_stop_signals();
-  try {
-    begin_training(folder, config);
-  } catch (...) {
-    folder.release();
-    throw;
-  }
+  in_new_folder(options, [&](RunFolder& folder) { begin_training(folder, config); });
 }
 
 void train_on(const std::string& run, const TrainOptions& options, bool fall_back) {

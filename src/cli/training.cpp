@@ -194,33 +194,57 @@ void begin(const RunFolder& folder, const TrainConfig& wanted, const TaskSource&
 
 void go_on(const RunFolder& folder, const TrainConfig& config, bool fall_back,
            const TaskSource& source, bool quiet) {
-  const CheckpointStore store(folder.path());
-  // Killed before its first checkpoint, that of step 0, was linked.
-  const std::vector<int64_t> steps = store.steps();
-  if (!store.has("last") && (steps.empty() || steps.back() == 0))
-    return begin(folder, config, source, true, quiet);
-  std::string note;
-  const Checkpoint checkpoint = read_last_checkpoint(store, fall_back, note);
-  if (!note.empty()) console().warn(note);
-  if (checkpoint.progress.finished && folder.is_done()) {
-    console().note(folder.path() + " is finished; nothing to do");
-    return;
-  }
-  // The split as written, not drawn again.
-  TrainConfig data_config = config;
-  data_config.splits = folder.file("splits.csv");
-  data_config.folds = 1;
-  const Task task = source(data_config);
+  const Standing standing = standing_of(folder, config, fall_back);
+  if (!standing.begun) return begin(folder, config, source, true, quiet);
+  if (standing.finished) return;
+  const Task task = source(standing.config);
   Trainer trainer(config, task);
-  trainer.restore(checkpoint, store.resolve("last"));
-  console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
-                 std::to_string(checkpoint.progress.batch) + " steps");
+  trainer.restore(standing.checkpoint, standing.path);
+  say_going_on(standing.checkpoint);
   Narrator narrator = narrator_of(config);
   trainer.run(folder, narrator.hooks());
   finish_training(folder, task, trainer.device(), quiet);
 }
 
 }  // namespace
+
+Standing standing_of(const RunFolder& folder, const TrainConfig& config, bool fall_back) {
+  Standing out;
+  const CheckpointStore store(folder.path());
+  const std::vector<int64_t> steps = store.steps();
+  out.begun = store.has("last") || (!steps.empty() && steps.back() != 0);
+  if (!out.begun) return out;
+  std::string note;
+  out.checkpoint = read_last_checkpoint(store, fall_back, note);
+  if (!note.empty()) console().warn(note);
+  out.finished = out.checkpoint.progress.finished && folder.is_done();
+  if (out.finished) {
+    console().note(folder.path() + " is finished; nothing to do");
+    return out;
+  }
+  out.path = store.resolve("last");
+  out.config = config;
+  out.config.splits = folder.file("splits.csv");
+  out.config.folds = 1;
+  return out;
+}
+
+void say_going_on(const Checkpoint& checkpoint) {
+  console().note("going on after " + std::to_string(checkpoint.progress.epoch) + " epochs and " +
+                 std::to_string(checkpoint.progress.batch) + " steps");
+}
+
+void in_new_folder(const TrainOptions& options, const std::function<void(RunFolder&)>& begin) {
+  RunFolder folder = RunFolder::create(options.output, options.force);
+  if (!folder.note().empty()) console().note(folder.note());
+  catch_stop_signals();
+  try {
+    begin(folder);
+  } catch (...) {
+    folder.release();
+    throw;
+  }
+}
 
 void begin_training(const RunFolder& folder, const TrainConfig& config, const TaskSource& source) {
   begin(folder, config, source, false, false);

@@ -13,6 +13,7 @@
 #include "cytograd/ops/reverse_gradient.h"
 #include "cytograd/ops/shape.h"
 #include "cytograd/optim/sgd.h"
+#include "support/matrix.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -23,17 +24,8 @@ using namespace cytograd::losses;
 
 namespace {
 
-using Rows = std::vector<std::vector<double>>;
-
-Tensor matrix(const Rows& rows, Dtype dtype = Dtype::float64) {
-  std::vector<double> values;
-  for (const auto& row : rows) values.insert(values.end(), row.begin(), row.end());
-  const Tensor out = Tensor::from(values, {static_cast<int64_t>(rows.size()),
-                                           static_cast<int64_t>(rows[0].size())})
-                         .to(dtype);
-  out.set_requires_grad(true);
-  return out;
-}
+using test::matrix;
+using test::Rows;
 
 void near(double actual, double expected, double tolerance = 1.5e-6) {
   CAPTURE(actual);

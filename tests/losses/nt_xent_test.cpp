@@ -11,6 +11,7 @@
 
 #include "cytograd/autograd/gradcheck.h"
 #include "nt_xent_expected.h"
+#include "support/matrix.h"
 #include "support/op_case.h"
 
 using namespace cytograd;
@@ -22,17 +23,8 @@ using namespace cytograd::losses;
 
 namespace {
 
-using Rows = std::vector<std::vector<double>>;
-
-Tensor matrix(const Rows& rows, Dtype dtype = Dtype::float64) {
-  std::vector<double> values;
-  for (const auto& row : rows) values.insert(values.end(), row.begin(), row.end());
-  const Tensor out = Tensor::from(values, {static_cast<int64_t>(rows.size()),
-                                           static_cast<int64_t>(rows[0].size())})
-                         .to(dtype);
-  out.set_requires_grad(true);
-  return out;
-}
+using test::matrix;
+using test::Rows;
 
 Rows table(size_t rows, size_t columns, double a, double b, double scale) {
   Rows out(rows, std::vector<double>(columns));

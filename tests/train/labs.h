@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/train/trainer.h"
+#include "support/run_values.h"
 #include "support/stained_cells.h"
 #include "support/temp_folder.h"
 
@@ -55,15 +54,8 @@ class Labs {
   std::string last(const std::string& run) const {
     return CheckpointStore(path(run)).resolve("last");
   }
-  // The values of a column of metrics.csv; NaN where it says n/a.
   std::vector<double> column(const std::string& run, const std::string& name) const {
-    const CsvTable table = read_csv(path(run) + "/metrics.csv");
-    std::vector<double> out;
-    for (size_t row = 0; row < table.rows(); ++row) {
-      const std::string text(table.at(row, table.column(name)));
-      out.push_back(text == "n/a" ? std::nan("") : std::stod(text));
-    }
-    return out;
+    return test::metrics_column(path(run), name);
   }
   void train(const std::string& run, const TrainConfig& config, const TrainHooks& hooks = {},
              const std::string& first_stage = "") const {

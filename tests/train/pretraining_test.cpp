@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "cytograd/core/error.h"
-#include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/weights.h"
 #include "cytograd/models/stages.h"
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/method.h"
 #include "cytograd/train/trainer.h"
+#include "support/run_values.h"
 #include "support/stained_cells.h"
 #include "support/temp_folder.h"
 
@@ -61,13 +61,7 @@ class Lab {
     return CheckpointStore(path(run)).resolve("last");
   }
   std::vector<double> column(const std::string& run, const std::string& name) const {
-    const CsvTable table = read_csv(path(run) + "/metrics.csv");
-    std::vector<double> out;
-    for (size_t row = 0; row < table.rows(); ++row) {
-      const std::string text(table.at(row, table.column(name)));
-      out.push_back(text == "n/a" ? std::nan("") : std::stod(text));
-    }
-    return out;
+    return test::metrics_column(path(run), name);
   }
   void train(const std::string& run, const TrainConfig& c, const TrainHooks& hooks = {}) const {
     check_config(c);
