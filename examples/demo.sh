@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 output=${1:-runs/demo}
 
 .ci/install.sh
-cmake --preset release -DCYTOGRAD_BUILD_TESTS=OFF >/dev/null
+cmake --preset release -DCYTOGRAD_BUILD_TESTS=OFF -DCYTOGRAD_CUDA="${CYTOGRAD_CUDA:-OFF}" ${CMAKE_ARGS:-} >/dev/null
 cmake --build --preset release --target cyto -j "$(nproc)"
 cyto=build/release/cyto
 
