@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(row_threads, 4)
     // sum(dy) for the logarithm, else sum(dy y).
     const A dot = static_cast<A>(group_sum<GROUP, V, A>(
         n,
-        [p, g](int64_t i) {
+        [=](int64_t i) {
           Vector<T, V> term = load<V>(g + i);
           if constexpr (!LOGARITHM) {
             const Vector<T, V> out = load<V>(p + i);

@@ -33,7 +33,7 @@
 #include "cuda/emulation/simt.h"
 #define CYTOGRAD_UNROLL
 // Inline functions differ between files that report their accesses and files that do not.
-#ifdef CYTOGRAD_SIMT_CHECKED
+#ifdef CYTOGRAD_TSAN
 #define CYTOGRAD_NS emulated_checked
 #else
 #define CYTOGRAD_NS emulated
@@ -94,7 +94,7 @@ struct alignas(sizeof(T) * n) Pack {
 
 #if defined(__CUDACC__)
 #define CYTOGRAD_VECTOR_ACCESS CYTOGRAD_DEVICE
-#elif defined(CYTOGRAD_SIMT_CHECKED)
+#elif defined(CYTOGRAD_TSAN)
 #define CYTOGRAD_VECTOR_ACCESS CYTOGRAD_REPORTS inline
 #else
 #define CYTOGRAD_VECTOR_ACCESS CYTOGRAD_UNCHECKED inline

@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "cuda/emulation/scheduler.h"
 
@@ -41,6 +42,20 @@ CYTOGRAD_HOOKS(8)
 CYTOGRAD_HOOKS(16)
 CYTOGRAD_HOOK __tsan_read_range(void* p, size_t n) { access(p, n, reads, CYTOGRAD_PC); }
 CYTOGRAD_HOOK __tsan_write_range(void* p, size_t n) { access(p, n, writes, CYTOGRAD_PC); }
+
+// clang copies and clears structs by the functions of the C library, GCC by the ranges above.
+// Programs whose kernels clang instruments are linked with --wrap=memcpy and --wrap=memset.
+extern "C" void* __wrap_memcpy(void* to, const void* from, size_t n) {
+  access(from, n, reads, CYTOGRAD_PC);
+  access(to, n, writes, CYTOGRAD_PC);
+  return std::memmove(to, from, n);  // memcpy would come back here
+}
+extern "C" void* __wrap_memset(void* to, int value, size_t n) {
+  access(to, n, writes, CYTOGRAD_PC);
+  for (auto* p = static_cast<volatile unsigned char*>(to); n > 0; --n)
+    *p++ = static_cast<unsigned char>(value);
+  return to;
+}
 
 // Host code in the same files: nothing to check.
 CYTOGRAD_HOOK __tsan_func_entry(void*) {}

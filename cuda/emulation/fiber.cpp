@@ -5,16 +5,9 @@
 #include <cstdint>
 
 #include "cytograd/core/error.h"
+#include "src/core/sanitizers.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CYTOGRAD_FIBER_ASAN
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define CYTOGRAD_FIBER_ASAN
-#endif
-#ifdef CYTOGRAD_FIBER_ASAN
+#ifdef CYTOGRAD_ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -90,11 +83,11 @@ constexpr size_t guard_bytes = 64 << 10;  // a multiple of every page size in us
 }
 
 void switch_stack(Stack& from, Stack& to) {
-#ifdef CYTOGRAD_FIBER_ASAN
+#ifdef CYTOGRAD_ASAN
   __sanitizer_start_switch_fiber(&from.fake_stack, to.base, to.bytes);
 #endif
   cytograd_switch_stack(&from.pointer, to.pointer);
-#ifdef CYTOGRAD_FIBER_ASAN
+#ifdef CYTOGRAD_ASAN
   __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
 #endif
 }
@@ -116,7 +109,7 @@ void prepare_stack(Stack& stack, void (*entry)()) {
 }
 
 void first_entry([[maybe_unused]] Stack& main) {
-#ifdef CYTOGRAD_FIBER_ASAN
+#ifdef CYTOGRAD_ASAN
   const void* base = nullptr;
   size_t bytes = 0;
   __sanitizer_finish_switch_fiber(nullptr, &base, &bytes);

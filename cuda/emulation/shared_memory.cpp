@@ -2,16 +2,9 @@
 #include <cstring>
 
 #include "cuda/emulation/scheduler.h"
+#include "src/core/sanitizers.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CYTOGRAD_SHARED_ASAN
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define CYTOGRAD_SHARED_ASAN
-#endif
-#ifdef CYTOGRAD_SHARED_ASAN
+#ifdef CYTOGRAD_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -57,7 +50,7 @@ void make_block_arrays(Block& block, size_t dynamic_bytes) {
   block.dynamic = nullptr;
   if (dynamic_bytes == 0) return;
   block.dynamic = filled(rounded(dynamic_bytes), dynamic_align);
-#ifdef CYTOGRAD_SHARED_ASAN
+#ifdef CYTOGRAD_ASAN
   __asan_poison_memory_region(block.dynamic + dynamic_bytes,
                               rounded(dynamic_bytes) - dynamic_bytes);
 #endif
@@ -72,7 +65,7 @@ void free_block_arrays(Block& block) {
   block.arrays.clear();
   if (!block.dynamic) return;
   observe([&](Observer& o) { o.release_memory(block.dynamic); });
-#ifdef CYTOGRAD_SHARED_ASAN
+#ifdef CYTOGRAD_ASAN
   __asan_unpoison_memory_region(block.dynamic, rounded(block.dynamic_bytes));
 #endif
   std::free(block.dynamic);

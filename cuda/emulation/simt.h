@@ -10,18 +10,10 @@
 #include "cuda/emulation/coverage.h"
 #include "cuda/emulation/scheduler.h"
 #include "cuda/emulation/vector_types.h"
+#include "src/core/sanitizers.h"
 
 /// @file
 /// What a kernel sees of CUDA when a host compiler compiles it. Included by cuda/core/kernel.cuh.
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CYTOGRAD_SIMT_CHECKED
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define CYTOGRAD_SIMT_CHECKED  // accesses of this file reach the observers
-#endif
 
 /// On the emulation's own functions: their accesses are not the kernel's.
 #define CYTOGRAD_UNCHECKED __attribute__((no_sanitize("thread")))

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/device_memory.h"
+#include "core/sanitizers.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd {
@@ -21,7 +22,7 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 // Blocks from here on are mapped one by one, so that those given back are the system's again at
 // once; malloc would keep most of them for smaller ones. A multiple of every page in use.
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef CYTOGRAD_ASAN
 constexpr size_t kMapped = SIZE_MAX;  // it watches the ends of malloc's blocks only
 #else
 constexpr size_t kMapped = size_t{1} << 20;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "core/sanitizers.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd::io {
@@ -23,8 +24,7 @@ void limit_this_process() {
   const rlimit time{most_seconds, most_seconds}, none{0, 0};
   setrlimit(RLIMIT_CPU, &time);
   setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)  // their shadow memory counts as data
+#if !defined(CYTOGRAD_ASAN) && !defined(CYTOGRAD_TSAN)  // their shadow memory counts as data
   const rlimit memory{most_bytes, most_bytes};
   setrlimit(RLIMIT_DATA, &memory);
 #endif

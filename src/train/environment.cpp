@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/sanitizers.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/parallel.h"
@@ -51,7 +52,7 @@ BuildInfo build_info() {
 #else
   out.type = "debug";
 #endif
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef CYTOGRAD_ASAN
   out.type += ", address sanitizer";
 #endif
   out.cuda = cuda_built();

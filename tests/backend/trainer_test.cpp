@@ -72,9 +72,9 @@ TEST_CASE("a recorded step gives the bytes of single kernels") {
     const TensorMap a = read_checkpoint(folder / (name + "1/checkpoints/last")).tensors,
                     b = read_checkpoint(folder / (name + "2/checkpoints/last")).tensors;
     CHECK(a.size() == b.size());
-    for (const auto& [key, tensor] : a) {
-      INFO(key);
-      CHECK(tensor.to_vector<double>() == b.at(key).to_vector<double>());
+    for (const auto& entry : a) {
+      INFO(entry.first);
+      CHECK(entry.second.to_vector<double>() == b.at(entry.first).to_vector<double>());
     }
   }
 }

@@ -29,5 +29,5 @@ TEST_CASE("uploads run beside the work and wait for those who still read") {
   CHECK(sum.to_vector<float>()[0] == expected);
   CHECK(sum.to_vector<float>()[4999] == 1 + 3 + 5);
   CHECK_THROWS_AS(upload.start({sum}), DeviceError);
-  CHECK_THROWS_AS(CudaUpload(Device::cpu()), DeviceError);
+  CHECK_THROWS_AS(CudaUpload{Device::cpu()}, DeviceError);
 }

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/sanitizers.h"
 #include "cytograd/core/error.h"
 
 using namespace cytograd;
@@ -155,7 +156,7 @@ TEST_CASE("nested loops stay on their thread, and cannot change the number of th
 }
 
 // ThreadSanitizer cannot follow a child that starts threads.
-#if !defined(__SANITIZE_THREAD__)
+#ifndef CYTOGRAD_TSAN
 TEST_CASE("a forked child runs loops of its own and exits") {
   const Threads threads(3);
   CHECK(parallel_total(1000, 1) == 499'500);

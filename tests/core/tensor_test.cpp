@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "core/sanitizers.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/memory.h"
 
@@ -54,7 +55,7 @@ TEST_CASE("mem.full is an error that leaves everything usable") {
   CHECK(Tensor::ones({1000}).to_vector<float>()[999] == 1.0f);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(CYTOGRAD_ASAN) && !defined(CYTOGRAD_TSAN)
 TEST_CASE("large blocks are aligned, and the system's again when the cache is emptied") {
   const auto resident = [] {
     long all = 0, mapped = 0;

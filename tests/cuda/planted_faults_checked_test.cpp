@@ -7,7 +7,7 @@
 using namespace cytograd;
 
 TEST_CASE("the race checker catches every planted fault in every order, and nothing else") {
-#ifndef CYTOGRAD_SIMT_CHECKED
+#ifndef CYTOGRAD_TSAN
   FAIL("this file must be compiled with -fsanitize=thread");
 #endif
   const simt::ConfigScope scope;

@@ -4,21 +4,13 @@
 
 #include <cstdio>
 
+#include "core/sanitizers.h"
 #include "cuda/planted_faults.h"
 
 // What is caught without the race checker: by the errors of the emulation, by NaN in memory that
 // nobody wrote, by the order of threads, or by AddressSanitizer.
 
 using namespace cytograd;
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CYTOGRAD_TEST_ASAN
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define CYTOGRAD_TEST_ASAN
-#endif
 
 namespace {
 
@@ -44,7 +36,7 @@ TEST_CASE("planted faults without the race checker") {
     CAPTURE(fault.name);
     bool caught = false;
     cuda::in_orders([&] { CHECK(cuda::outcome(fault, false) == "right"); });
-#ifdef CYTOGRAD_TEST_ASAN
+#ifdef CYTOGRAD_ASAN
     if (!fault.values && fault.address_sanitizer) {
       CHECK(child_fails(fault));
       continue;
