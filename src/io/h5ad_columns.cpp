@@ -8,13 +8,14 @@
 #include <map>
 
 #include "cytograd/core/error.h"
+#include "io/cell_file.h"
 
 namespace cytograd::io {
 namespace {
 
 size_t length_of(const Hdf5Reader& file, const std::string& place) {
   const std::vector<hsize_t> shape = file.shape(place);
-  if (shape.size() != 1) h5ad_fault(place, "no list", "one value per row");
+  if (shape.size() != 1) unknown_form(place, "no list", "one value per row");
   return static_cast<size_t>(shape[0]);
 }
 
@@ -75,15 +76,7 @@ Column read_nullable(const Hdf5Reader& file, const std::string& place) {
   const Column values = read_column(file, place + "/values"),
                masks = read_column(file, place + "/mask");
   const auto* mask = std::get_if<std::vector<bool>>(&masks);
-  const size_t rows = std::visit(
-      [](const auto& v) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, Categorical>)
-          return v.codes.size();
-        else
-          return v.size();
-      },
-      values);
-  if (!mask || mask->size() != rows)
+  if (!mask || mask->size() != rows_in(values))
     h5ad_fault(place + "/mask", "another type or length", "one flag per value");
   if (const auto* whole = std::get_if<std::vector<int64_t>>(&values)) {
     const std::vector<double> reals(whole->begin(), whole->end());
@@ -109,15 +102,14 @@ Column read_group(const Hdf5Reader& file, const std::string& place) {
     return out;
   }
   if (file.has(place + "/values")) return read_nullable(file, place);
-  h5ad_fault(place, "encoding \"" + file.attribute(place, "encoding-type") + "\"",
-             "categories, or values with a mask");
+  unknown_form(place, encoding_of(file, place), "categories, or values with a mask");
 }
 
 void add_column(AnnTable& table, const std::string& place, const std::string& name,
                 std::vector<std::string>& notes, const std::function<Column()>& read) {
   try {
     table.columns.emplace_back(escape_control(name), read());
-  } catch (const DataError& e) {
+  } catch (const UnknownForm& e) {
     notes.push_back(place + "/" + escape_control(name) + " is left out: " + e.fault().found);
   }
 }
@@ -155,6 +147,12 @@ AnnTable compound_table(const Hdf5Reader& file, const std::string& place,
 
 }  // namespace
 
+std::string encoding_of(const Hdf5Reader& file, const std::string& place) {
+  const std::string version = file.attribute(place, "encoding-version");
+  return "encoding \"" + file.attribute(place, "encoding-type") + "\"" +
+         (version.empty() ? "" : " version " + version);
+}
+
 Categorical with_codes(const Hdf5Reader& file, const std::string& codes,
                        const std::string& categories) {
   Categorical out;
@@ -166,7 +164,7 @@ Categorical with_codes(const Hdf5Reader& file, const std::string& codes,
   } else if (const auto* flags = std::get_if<std::vector<bool>>(&values)) {
     for (const bool v : *flags) out.categories.emplace_back(v ? "True" : "False");
   } else {
-    h5ad_fault(categories, "categories that are fractions", "strings or whole numbers");
+    unknown_form(categories, "categories that are fractions", "strings or whole numbers");
   }
   for (const int64_t code : file.integers(codes)) {
     if (code < -1 || code >= static_cast<int64_t>(out.categories.size()))
@@ -216,7 +214,7 @@ Column read_column(const Hdf5Reader& file, const std::string& place, const std::
     default:
       break;
   }
-  h5ad_fault(place, "values of another type", "strings, numbers or flags");
+  unknown_form(place, "values of another type", "strings, numbers or flags");
 }
 
 std::vector<std::string> members(const Hdf5Reader& file, const std::string& place) {

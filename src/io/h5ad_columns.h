@@ -11,6 +11,8 @@
 
 namespace cytograd::io {
 
+/// "encoding "awkward-array" version 0.1.0", for messages.
+std::string encoding_of(const Hdf5Reader& file, const std::string& place);
 /// Categories from two arrays, codes from -1; categories may be whole numbers.
 Categorical with_codes(const Hdf5Reader& file, const std::string& codes,
                        const std::string& categories);
@@ -19,7 +21,7 @@ Categorical from_texts(const std::vector<std::string>& texts);
 
 /// The array at `place`, or one member of its compound values, as a column: strings, numbers,
 /// flags.
-/// @throws DataError h5ad.form for other types
+/// @throws UnknownForm for other types
 Column read_column(const Hdf5Reader& file, const std::string& place,
                    const std::string& member = "");
 /// Members of the compound values at `place`, none for other arrays.

@@ -43,6 +43,29 @@ std::string attribute_text(hid_t from, hid_t type) {
   return out.c_str();
 }
 
+// Whole numbers, or reals too.
+void require_class(const H5Id& set, const std::string& place, bool reals) {
+  const H5Id type(H5Dget_type(set), H5Tclose, "type");
+  const H5T_class_t kind = H5Tget_class(type);
+  // The enumeration is that of true and false.
+  const bool flags = kind == H5T_ENUM && H5Tget_size(type) == 1;
+  if (reals && kind != H5T_FLOAT && kind != H5T_INTEGER && !flags)
+    h5ad_fault(place, "no numbers", "numbers");
+  if (!reals && kind != H5T_INTEGER) h5ad_fault(place, "no whole numbers", "whole numbers");
+}
+
+// Values first .. first + count - 1 of an array of one axis.
+void read_part(const H5Id& set, const std::string& place, int64_t first, int64_t count,
+               hid_t native, void* to) {
+  if (count == 0) return;
+  const H5Id space(H5Dget_space(set), H5Sclose, "space");
+  const hsize_t from[1] = {static_cast<hsize_t>(first)}, part[1] = {static_cast<hsize_t>(count)};
+  const H5Id memory(H5Screate_simple(1, part, nullptr), H5Sclose, "space");
+  if (H5Sselect_hyperslab(space, H5S_SELECT_SET, from, nullptr, part, nullptr) < 0 ||
+      H5Dread(set, native, memory, space, H5P_DEFAULT, to) < 0)
+    h5ad_fault(place, "data that cannot be read", "a whole array", "copy the file again");
+}
+
 }  // namespace
 
 void h5ad_fault(const std::string& place, const std::string& found, const std::string& expected,
@@ -50,9 +73,15 @@ void h5ad_fault(const std::string& place, const std::string& found, const std::s
   throw DataError(Fault{"h5ad.form", "", place, found, expected, hint});
 }
 
+void unknown_form(const std::string& place, const std::string& found,
+                  const std::string& expected) {
+  throw UnknownForm(Fault{"h5ad.form", "", place, found, expected, ""});
+}
+
 Hdf5Reader::Hdf5Reader(const std::string& path) : file_(open_file(path)) {}
 
 bool Hdf5Reader::has(const std::string& place) const {
+  if (place == "/") return true;
   // Step by step: a missing group on the way is no error, and no soft or external link is followed.
   for (size_t at = 0; at != std::string::npos;) {
     at = place.find('/', at + 1);
@@ -105,9 +134,7 @@ std::vector<hsize_t> Hdf5Reader::shape(const std::string& place) const {
 
 std::vector<float> Hdf5Reader::reals(const std::string& place) const {
   const H5Id set = dataset(place);
-  const H5Id type(H5Dget_type(set), H5Tclose, "type");
-  const H5T_class_t kind = H5Tget_class(type);
-  if (kind != H5T_FLOAT && kind != H5T_INTEGER) h5ad_fault(place, "no numbers", "numbers");
+  require_class(set, place, true);
   std::vector<float> out(count_of(shape(place), place));
   if (!out.empty() && H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
     h5ad_fault(place, "data that cannot be read", "a whole array", "copy the file again");
@@ -116,11 +143,34 @@ std::vector<float> Hdf5Reader::reals(const std::string& place) const {
 
 std::vector<int64_t> Hdf5Reader::integers(const std::string& place) const {
   const H5Id set = dataset(place);
-  const H5Id type(H5Dget_type(set), H5Tclose, "type");
-  if (H5Tget_class(type) != H5T_INTEGER) h5ad_fault(place, "no whole numbers", "whole numbers");
+  require_class(set, place, false);
   std::vector<int64_t> out(count_of(shape(place), place));
   if (!out.empty() && H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
     h5ad_fault(place, "data that cannot be read", "a whole array", "copy the file again");
+  return out;
+}
+
+hsize_t Hdf5Reader::length(const std::string& place) const {
+  const std::vector<hsize_t> sizes = shape(place);
+  if (sizes.size() != 1) h5ad_fault(place, "no list", "an array of one axis");
+  return sizes[0];
+}
+
+std::vector<float> Hdf5Reader::reals(const std::string& place, int64_t first,
+                                     int64_t count) const {
+  const H5Id set = dataset(place);
+  require_class(set, place, true);
+  std::vector<float> out(static_cast<size_t>(count));
+  read_part(set, place, first, count, H5T_NATIVE_FLOAT, out.data());
+  return out;
+}
+
+std::vector<int64_t> Hdf5Reader::integers(const std::string& place, int64_t first,
+                                          int64_t count) const {
+  const H5Id set = dataset(place);
+  require_class(set, place, false);
+  std::vector<int64_t> out(static_cast<size_t>(count));
+  read_part(set, place, first, count, H5T_NATIVE_INT64, out.data());
   return out;
 }
 
@@ -239,9 +289,7 @@ std::vector<std::string> Hdf5Reader::children(const std::string& place) const {
 std::vector<float> Hdf5Reader::real_rows(const std::string& place, hsize_t first,
                                          hsize_t count) const {
   const H5Id set = dataset(place);
-  const H5Id type(H5Dget_type(set), H5Tclose, "type");
-  const H5T_class_t kind = H5Tget_class(type);
-  if (kind != H5T_FLOAT && kind != H5T_INTEGER) h5ad_fault(place, "no numbers", "numbers");
+  require_class(set, place, true);
   const std::vector<hsize_t> whole = shape(place);
   if (whole.size() != 2) h5ad_fault(place, "one axis", "[cells, genes]");
   const hsize_t from[2] = {first, 0}, part[2] = {count, whole[1]};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cytograd/core/error.h"
 #include "io/hdf5_writer.h"
 
 namespace cytograd::io {
@@ -13,6 +14,13 @@ namespace cytograd::io {
 /// Throws DataError h5ad.form about a place of the file.
 [[noreturn]] void h5ad_fault(const std::string& place, const std::string& found,
                              const std::string& expected, const std::string& hint = "");
+
+/// The same about a form that this reader does not know; callers may go on without it.
+struct UnknownForm : DataError {
+  using DataError::DataError;
+};
+[[noreturn]] void unknown_form(const std::string& place, const std::string& found,
+                               const std::string& expected);
 
 /// Reads arrays of an open HDF5 file, compressed by gzip, szip or lzf. Only hard links are
 /// followed; arrays that keep their data elsewhere are refused; sizes are checked before memory is
@@ -25,6 +33,11 @@ class Hdf5Reader {
   std::vector<hsize_t> shape(const std::string& place) const;
   std::vector<float> reals(const std::string& place) const;
   std::vector<int64_t> integers(const std::string& place) const;
+  /// Values of an array of one axis.
+  hsize_t length(const std::string& place) const;
+  /// Values first .. first + count - 1 of an array of one axis.
+  std::vector<float> reals(const std::string& place, int64_t first, int64_t count) const;
+  std::vector<int64_t> integers(const std::string& place, int64_t first, int64_t count) const;
   bool holds_strings(const std::string& place) const;
   std::vector<std::string> strings(const std::string& place) const;
   /// A string attribute, "" if there is none.
