@@ -132,12 +132,12 @@ std::vector<int32_t> places_of_genes(const Sample& first, const Sample& sample) 
   std::sort(to.begin(), to.end());
   const bool twice = std::adjacent_find(to.begin(), to.end()) != to.end();
   if (!unknown.empty() || matched != first.genes.names.size() || twice)
-    throw DataError(
-        Fault{"h5ad.genes", sample.file, "",
-              std::to_string(matched) + " of the " + std::to_string(first.genes.names.size()) +
-                  " genes of " + first.file + ", and " + std::to_string(unknown.size()) +
-                  " others" + (unknown.empty() ? "" : ", first " + unknown[0]),
-              "the same genes in all samples", "read the samples one by one"});
+    throw DataError(Fault{"h5ad.genes", sample.file, "",
+                          std::to_string(matched) + " of the " +
+                              std::to_string(first.genes.names.size()) + " genes of " + first.file +
+                              ", and " + std::to_string(unknown.size()) + " others" +
+                              (unknown.empty() ? "" : ", first " + unknown[0]),
+                          "the same genes in all samples", "read the samples one by one"});
   to.clear();
   for (const std::string& name : sample.genes.names) to.push_back(place[name]);
   return to;
@@ -203,10 +203,10 @@ Sample read_market_sample(const std::string& matrix_file) {
   const auto cells = first_of(start, {"barcodes.tsv"}),
              genes = first_of(start, {"features.tsv", "genes.tsv"});
   if (!cells || !genes)
-    throw DataError(Fault{"cells.form", matrix_file, "",
-                          std::string("no ") + (cells ? "features.tsv or genes.tsv" : "barcodes.tsv") +
-                              " beside it",
-                          "the names of cells and genes, plain or .gz", ""});
+    throw DataError(Fault{
+        "cells.form", matrix_file, "",
+        std::string("no ") + (cells ? "features.tsv or genes.tsv" : "barcodes.tsv") + " beside it",
+        "the names of cells and genes, plain or .gz", ""});
   Sample out;
   out.name = sample_name(matrix_file);
   out.file = matrix_file;
@@ -258,8 +258,8 @@ CellFile joined(std::vector<Sample> samples) {
   head.x.columns = samples.front().x.columns;
   for (size_t s = 1; s < samples.size(); ++s)
     if (samples[s].genes.names != samples[0].genes.names)
-      samples[s].x = renumbered(samples[s].x, places_of_genes(samples[0], samples[s]),
-                                head.x.columns);
+      samples[s].x =
+          renumbered(samples[s].x, places_of_genes(samples[0], samples[s]), head.x.columns);
   for (const Sample& s : samples) {
     head.x.rows += s.x.rows;
     head.notes.insert(head.notes.end(), s.notes.begin(), s.notes.end());

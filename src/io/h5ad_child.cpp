@@ -16,6 +16,7 @@ namespace cytograd::io {
 namespace {
 
 constexpr rlim_t most_seconds = 600;
+constexpr uint64_t data_fault = 0, file_fault = 2;  // 1 is a part
 constexpr uint64_t most_bytes = uint64_t{24} << 30;
 
 void limit_this_process() {
@@ -33,12 +34,17 @@ void limit_this_process() {
 [[noreturn]] void child(int to, const std::function<void(Sender&)>& send) {
   limit_this_process();
   Sender out(to);
+  const auto fail = [&out](uint64_t kind, const Fault& f) {
+    out.number(kind);
+    for (const std::string& part : {f.id, f.file, f.place, f.found, f.expected, f.hint})
+      out.text(part);
+  };
   try {
     send(out);
   } catch (const DataError& e) {
-    const Fault f = e.fault();
-    out.number(0);
-    for (const std::string& part : {f.id, f.place, f.found, f.expected, f.hint}) out.text(part);
+    fail(data_fault, e.fault());
+  } catch (const FileError& e) {
+    fail(file_fault, e.fault());
   } catch (...) {
     _exit(1);  // out of memory, or a fault inside HDF5
   }
@@ -90,6 +96,16 @@ void Receiver::bytes(void* data, size_t size) {
   }
 }
 
+void Receiver::part() {
+  const uint64_t kind = number();
+  if (kind == 1) return;
+  if (kind != data_fault && kind != file_fault) throw ChildDied();
+  Fault f{text(), text(), text(), text(), text(), text()};
+  if (f.file.empty()) f.file = path_;
+  if (kind == data_fault) throw DataError(f);
+  throw FileError(f);
+}
+
 uint64_t Receiver::number() {
   uint64_t n;
   bytes(&n, sizeof n);
@@ -137,15 +153,12 @@ void read_in_child(const std::string& path, const std::function<void(Sender&)>& 
   }
   const Reaper reaper{pid, ends[0]};
   try {
-    Receiver in(ends[0]);
-    if (in.number() != 1) {
-      Fault f{in.text(), path, in.text(), in.text(), in.text(), in.text()};
-      throw DataError(f);
-    }
+    Receiver in(ends[0], path);
     receive(in);
   } catch (const ChildDied&) {
-    throw DataError(Fault{"h5ad.crash", path, "", "the HDF5 library failed on this file",
-                          "a whole .h5ad file", "copy it again, or write it again with anndata"});
+    throw DataError(Fault{"h5ad.crash", path, "",
+                          "the process that reads this file failed or met its limits",
+                          "a whole file", "copy it again, or write it again with anndata"});
   }
 }
 

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// @file
 /// HDF5 files are hostile input and the library crashes on some: a child process reads them, under
-/// limits on memory and processor time, and hands over what it found through a pipe.
+/// limits on memory and processor time, and hands over what it found through a pipe. Text files of
+/// cells are read there too: what they unpack to is under the same limits.
 
 namespace cytograd::io {
 
@@ -25,6 +27,9 @@ class Sender {
     bytes(v.data(), v.size() * sizeof(T));
   }
 
+  /// Begins a part of the message: what follows is complete, no fault can come in between.
+  void part() { number(1); }
+
  private:
   int to_;
 };
@@ -35,7 +40,10 @@ struct ChildDied {};
 /// The parent's end. What comes is checked: a child that a file has taken over can say anything.
 class Receiver {
  public:
-  explicit Receiver(int from) : from_(from) {}
+  /// @param path of the file that is read, for messages
+  Receiver(int from, std::string path) : from_(from), path_(std::move(path)) {}
+  /// Expects a part. @throws DataError, FileError that the child met before it
+  void part();
   void bytes(void* data, size_t size);
   uint64_t number();
   std::string text();
@@ -51,13 +59,14 @@ class Receiver {
 
  private:
   int from_;
+  std::string path_;
 };
 
-/// Runs `send` in a child process and `receive` here on what it sends. `send` reads first, and once
-/// nothing can fail any more sends the number 1, which `receive` does not see, and what it has
-/// read.
-/// @throws DataError that `send` throws, with `path` as its file; DataError h5ad.crash where the
-/// child dies or `receive` throws ChildDied; FileError if there is no such file
+/// Runs `send` in a child process and `receive` here on what it sends. Each `Sender::part` has its
+/// `Receiver::part`; between them `send` may throw.
+/// @throws DataError, FileError that `send` throws, with `path` as their file where they name none;
+/// DataError h5ad.crash where the child dies or `receive` throws ChildDied; FileError if there is
+/// no such file
 void read_in_child(const std::string& path, const std::function<void(Sender&)>& send,
                    const std::function<void(Receiver&)>& receive);
 

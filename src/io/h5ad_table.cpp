@@ -84,7 +84,7 @@ CellTable read_here(const std::string& path, const std::string& matrix, const st
 }
 
 void send(Sender& out, const CellTable& table) {
-  out.number(1);
+  out.part();
   out.number(static_cast<uint64_t>(table.values.rows));
   out.number(static_cast<uint64_t>(table.values.columns));
   out.array(table.values.values);
@@ -97,6 +97,7 @@ void send(Sender& out, const CellTable& table) {
 }
 
 CellTable receive(Receiver& in) {
+  in.part();
   CellTable out;
   out.values.rows = static_cast<int64_t>(in.number());
   out.values.columns = static_cast<int64_t>(in.number());

@@ -73,8 +73,7 @@ void h5ad_fault(const std::string& place, const std::string& found, const std::s
   throw DataError(Fault{"h5ad.form", "", place, found, expected, hint});
 }
 
-void unknown_form(const std::string& place, const std::string& found,
-                  const std::string& expected) {
+void unknown_form(const std::string& place, const std::string& found, const std::string& expected) {
   throw UnknownForm(Fault{"h5ad.form", "", place, found, expected, ""});
 }
 
@@ -156,8 +155,7 @@ hsize_t Hdf5Reader::length(const std::string& place) const {
   return sizes[0];
 }
 
-std::vector<float> Hdf5Reader::reals(const std::string& place, int64_t first,
-                                     int64_t count) const {
+std::vector<float> Hdf5Reader::reals(const std::string& place, int64_t first, int64_t count) const {
   const H5Id set = dataset(place);
   require_class(set, place, true);
   std::vector<float> out(static_cast<size_t>(count));

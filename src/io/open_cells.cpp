@@ -89,7 +89,10 @@ bool looks_like_counts(const std::string& name) {
 
 CellFile open_folder(const std::string& folder) {
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  if (error) throw_file_error(folder, "read", error.value());
+  for (const auto& entry : entries)
     if (entry.is_regular_file() && !name_of_path(entry.path().string()).starts_with('.'))
       paths.push_back(entry.path().string());
   std::sort(paths.begin(), paths.end());
@@ -100,7 +103,7 @@ CellFile open_folder(const std::string& folder) {
     Kind kind = kind_of(path);
     // Its reader says what is wrong with it.
     if (kind == Kind::other && looks_like_counts(name))
-      kind = name.find(".mtx") != std::string::npos ? Kind::market
+      kind = name.find(".mtx") != std::string::npos  ? Kind::market
              : name.find(".h5") != std::string::npos ? Kind::hdf5
                                                      : Kind::table;
     if (kind != Kind::other) samples.push_back(sample_of(path, kind));
@@ -127,8 +130,7 @@ CellFile open_cells(const std::string& path, const std::string& matrix) {
   if (kind == Kind::other && looks_like_counts(name))
     kind = name.find(".mtx") != std::string::npos ? Kind::market : Kind::table;
   if (kind == Kind::other)
-    throw DataError(
-        Fault{"cells.form", path, "", "a file without cells", known_kinds, ""});
+    throw DataError(Fault{"cells.form", path, "", "a file without cells", known_kinds, ""});
   std::vector<Sample> one;
   one.push_back(sample_of(path, kind));
   return joined(std::move(one));

@@ -90,15 +90,26 @@ bool whole(const CsrMatrix& m) {
 
 }  // namespace
 
-void send(Sender& to, const SingleCells& cells) {
+void send_rows(Sender& to, const CsrMatrix& x) {
+  to.number(static_cast<uint64_t>(x.rows));
+  to.array(x.values);
+  to.array(x.indices);
+  to.array(x.indptr);
+}
+
+CsrMatrix receive_rows(Receiver& from, int64_t columns) {
+  CsrMatrix out;
+  out.rows = static_cast<int64_t>(from.count(1));
+  out.columns = columns;
+  out.values = from.array<float>();
+  out.indices = from.array<int32_t>();
+  out.indptr = from.array<int64_t>();
+  if (!whole(out)) throw ChildDied();
+  return out;
+}
+
+void send_head(Sender& to, const SingleCells& cells) {
   to.text(cells.matrix);
-  if (!cells.matrix.empty()) {
-    to.number(static_cast<uint64_t>(cells.x.rows));
-    to.number(static_cast<uint64_t>(cells.x.columns));
-    to.array(cells.x.values);
-    to.array(cells.x.indices);
-    to.array(cells.x.indptr);
-  }
   send(to, cells.obs);
   send(to, cells.var);
   to.number(cells.obsm.size());
@@ -117,23 +128,16 @@ void send(Sender& to, const SingleCells& cells) {
   to.texts(cells.notes);
 }
 
-SingleCells receive_single_cells(Receiver& from) {
+SingleCells receive_head(Receiver& from) {
   SingleCells out;
   out.matrix = from.text();
-  if (!out.matrix.empty()) {
-    out.x.rows = static_cast<int64_t>(from.number());
-    out.x.columns = static_cast<int64_t>(from.number());
-    out.x.values = from.array<float>();
-    out.x.indices = from.array<int32_t>();
-    out.x.indptr = from.array<int64_t>();
-    if (!whole(out.x)) throw ChildDied();
-  }
   out.obs = receive_table(from);
   out.var = receive_table(from);
   const auto cells = static_cast<int64_t>(out.obs.names.size());
-  if (!out.matrix.empty() &&
-      (out.x.rows != cells || out.x.columns != static_cast<int64_t>(out.var.names.size())))
-    throw ChildDied();
+  if (!out.matrix.empty()) {
+    out.x.rows = cells;
+    out.x.columns = static_cast<int64_t>(out.var.names.size());
+  }
   for (size_t left = from.count(1); left > 0; --left) {
     const std::string name = from.text();
     const auto columns = static_cast<int64_t>(from.count(1));

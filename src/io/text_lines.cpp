@@ -57,8 +57,7 @@ void TextLines::fail_file(const std::string& found, const std::string& expected,
 }
 
 size_t TextLines::read_plain(char* to, size_t most) {
-  const auto bytes =
-      static_cast<size_t>(std::min<uint64_t>(most, source_->size() - offset_));
+  const auto bytes = static_cast<size_t>(std::min<uint64_t>(most, source_->size() - offset_));
   source_->read(offset_, to, bytes);
   offset_ += bytes;
   return bytes;
@@ -81,7 +80,7 @@ bool TextLines::fill() {
         z.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
         z.avail_in = static_cast<uInt>(read_plain(inflater_->input.data(), piece));
         if (z.avail_in == 0) {
-          if (inflater_->inside)
+          if (inflater_->inside && z.avail_out == piece)  // else with the next piece
             fail_file("gzip data ends early", "a whole file", "copy it again");
           break;
         }
@@ -91,11 +90,13 @@ bool TextLines::fill() {
         inflater_->inside = true;
       }
       const int result = inflate(&z, Z_NO_FLUSH);
-      if (result == Z_STREAM_END)
+      if (result == Z_STREAM_END) {
         inflater_->inside = false;
-      else if (result != Z_OK && result != Z_BUF_ERROR)
+      } else if (result != Z_OK && result != Z_BUF_ERROR) {
+        if (z.avail_out < piece) break;
         fail_file(std::string("damaged gzip data") + (z.msg ? std::string(": ") + z.msg : ""),
                   "a whole file", "copy it again");
+      }
     }
     got = piece - z.avail_out;
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,7 +9,8 @@
 #include "cytograd/io/h5ad.h"
 
 /// @file
-/// Cells and genes of an `.h5ad` file of any generation; docs/formats/h5ad.md.
+/// Cells and genes from files: `.h5ad` of any generation, HDF5 of 10x Genomics, MatrixMarket,
+/// tables of counts; docs/formats/h5ad.md, docs/formats/cells.md.
 
 namespace cytograd {
 
@@ -29,12 +31,31 @@ struct SingleCells {
   std::vector<std::string> notes;           ///< what was summed, sorted or left out
 };
 
-/// Reads `matrix` ("X", "raw/X" or "layers/NAME"; dense, csr or csc; any number type), obs, the
-/// genes (those of raw for "raw/X") and the dense entries of obsm. Dense matrices are read in
-/// blocks of rows and never held filled in. Unsorted entries of a row are sorted, repeated ones
-/// summed.
-/// @param matrix  "" for X, or for none if the file has no X
-/// A child process reads, as for `read_h5ad_table`. @throws as that
+/// Reads cells and genes; which format it is shows from the content.
+/// - `.h5ad`: `matrix` ("X", "raw/X" or "layers/NAME"; dense, csr or csc; any number type), obs,
+/// the
+///   genes (those of raw for "raw/X") and the dense entries of obsm.
+/// - 10x `.h5`: Cell Ranger from version 3 on (features of gene expression) and before (one
+/// genome).
+/// - a MatrixMarket file, or the folder that holds it, with barcodes.tsv and features.tsv or
+///   genes.tsv beside it; plain or gzip.
+/// - a table of counts, genes by cells, with NAME.anno.* beside it; plain or gzip; as GEO has them.
+/// - a folder of several of the last three: one after the other, with a column obs/sample.
+///
+/// Matrices are never filled in. Unsorted entries of a row are sorted, repeated ones summed. Counts
+/// of text files have to be finite and at least 0.
+/// @param matrix  "" for X, or for none if the file has no X; other formats have only X
+/// A child process reads, as for `read_h5ad_table`. @throws as that; DataError cells.form, with
+/// file and line, and h5ad.genes where samples have other genes
 SingleCells read_single_cells(const std::string& path, const std::string& matrix = "");
+
+/// Takes cells first, first + 1, ... of a file; `head` is all of the result but x and late notes.
+using TakeCells = std::function<void(const SingleCells& head, int64_t first, CsrMatrix rows)>;
+/// The same in blocks of some million values, in the order of the file. Where a file keeps cells
+/// together (csr, dense, 10x HDF5) neither process holds more than a block; other forms are held as
+/// compressed rows by the child.
+/// @return all but the values: x has only its sizes. What `take` throws ends the reading
+SingleCells read_single_cells(const std::string& path, const std::string& matrix,
+                              const TakeCells& take);
 
 }  // namespace cytograd
