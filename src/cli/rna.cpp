@@ -5,13 +5,16 @@
 #include "cli/common.h"
 #include "cli/rna_summary.h"
 #include "cytograd/io/text.h"
-#include "cytograd/rna/expression.h"
+#include "cytograd/rna/cell_source.h"
 
 /// @file
 /// `cyto rna`: what is in files of single cells, and from counts to what a network is trained on.
 
 namespace cytograd::cli {
 namespace {
+
+constexpr const char* cells_text =
+    ".h5ad, 10x .h5, MatrixMarket (.mtx or its folder), table of counts, or folder of samples";
 
 struct InspectOptions : CommonOptions {
   std::string file, source;
@@ -21,7 +24,7 @@ struct PreprocessCommand : CommonOptions {
   std::string file, source = "X", state = "auto", target = "10000", hvg = "seurat";
   int64_t n_top = 2432;
   double exclude_above = 0, clip = 10;
-  bool exact = false;
+  bool exact = false, as_is = false;
 };
 
 // "raw" is raw/X, "layer:counts" is layers/counts.
@@ -34,9 +37,9 @@ std::string matrix_of(const std::string& source) {
 }
 
 void inspect(InspectOptions& o) {
-  const SingleCells cells = read_single_cells(o.file, matrix_of(o.source));
+  const rna::FileCells cells(o.file, matrix_of(o.source), 0);
   console().out(o.json ? summary_json(cells).dump(2) + "\n" : summary_text(cells));
-  for (const std::string& note : cells.notes) console().note(note);
+  for (const std::string& note : cells.head().notes) console().note(note);
 }
 
 bool has_deviations(const AnnTable& var) {
@@ -44,18 +47,36 @@ bool has_deviations(const AnnTable& var) {
                      [](const auto& column) { return column.first == "std"; });
 }
 
+// A value that no count or logarithm of one can be, by the names of its cell and gene.
+[[noreturn]] void refuse_value(const rna::FileCells& cells) {
+  const rna::ValueSummary& values = cells.summary();
+  const SingleCells& head = cells.head();
+  const std::string found = "value " + format_float(values.bad_value);
+  const std::string negative = std::to_string(values.negative) +
+                               " negative values: the mean of each gene was taken off, or these "
+                               "are no counts";
+  const std::string not_finite = std::to_string(values.not_finite) + " that are not finite";
+  throw DataError(
+      Fault{"rna.values", cells.path(),
+            head.matrix + ", cell " + head.obs.names[static_cast<size_t>(values.bad_cell)] +
+                ", gene " + head.var.names[static_cast<size_t>(values.bad_gene)],
+            found + ", the first of " + (values.negative > 0 ? negative : not_finite),
+            "counts, or logarithms of normalised counts", "see --expr-source raw, layer:NAME"});
+}
+
 // Whether the values are logarithms already. @throws DataError for what cannot be a start
-bool logarithms(const PreprocessCommand& o, const SingleCells& cells) {
-  using rna::ExpressionState;
-  const ExpressionState found = rna::state_of(cells.x, has_deviations(cells.var));
+bool logarithms(const PreprocessCommand& o, const rna::FileCells& cells) {
+  const std::string& matrix = cells.head().matrix;
+  if (matrix.empty())
+    throw DataError(Fault{"h5ad.form", o.file, "", "no X", "a matrix of counts or logarithms",
+                          "see --expr-source"});
+  if (cells.summary().bad_cell >= 0) refuse_value(cells);
+  const rna::ExpressionState found = cells.summary().state(has_deviations(cells.head().var));
   const std::string state = o.state == "auto" ? rna::name_of(found) : o.state;
-  if (found == ExpressionState::centred || state == "scaled")
-    throw DataError(Fault{"rna.values", o.file, cells.matrix,
-                          found == ExpressionState::centred
-                              ? "negative values: the mean of each gene was taken off"
-                              : "values that were divided by the deviation of each gene",
-                          "counts or logarithms of normalised counts",
-                          "see --expr-source raw, layer:NAME"});
+  if (state == "scaled")
+    throw DataError(Fault{
+        "rna.values", o.file, matrix, "values that were divided by the deviation of each gene",
+        "counts or logarithms of normalised counts", "see --expr-source raw, layer:NAME"});
   return state == "lognorm";
 }
 
@@ -73,10 +94,11 @@ std::vector<int64_t> marked_genes(const PreprocessCommand& o, const AnnTable& va
                         "true and false per gene", "see --hvg seurat"});
 }
 
-rna::PreprocessOptions options_of(const PreprocessCommand& o, const SingleCells& cells) {
+rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCells& cells) {
   rna::PreprocessOptions out;
   out.logarithms = logarithms(o, cells);
   out.clip = o.clip;
+  out.keep_counts = true;
   const auto target = parse_double(o.target);
   if (o.target != "median" && !target)
     throw ConfigError("--target expects a number or median, got " + escape_control(o.target) +
@@ -86,7 +108,7 @@ rna::PreprocessOptions options_of(const PreprocessCommand& o, const SingleCells&
   if (o.hvg == "none") {
     out.variable = std::nullopt;
   } else if (o.hvg == "from-var") {
-    out.genes = marked_genes(o, cells.var);
+    out.genes = marked_genes(o, cells.head().var);
   } else {
     out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(o.hvg), .exact = o.exact};
     out.variable->n_top = o.n_top > 0 ? std::optional(o.n_top) : std::nullopt;
@@ -140,14 +162,14 @@ CsrMatrix in_unit(const rna::Preprocessed& p) {
   return out;
 }
 
-AnnData result(const SingleCells& cells, const rna::Preprocessed& p, bool counts) {
+AnnData result(const SingleCells& cells, rna::Preprocessed& p, bool counts) {
   AnnData out;
-  out.X = p.x;
   out.obs = cells.obs;
   out.var = gene_table(cells.var, p);
   out.obsm = cells.obsm;
-  if (counts) out.layers["counts"] = rna::columns_of(cells.x, p.genes);
+  if (counts) out.layers["counts"] = std::move(p.counts);
   out.layers["unit"] = in_unit(p);
+  out.X = std::move(p.x);
   out.uns = {{"cyto_steps", p.steps},
              {"cyto_source", cells.matrix},
              {"cyto_low", p.scale.low},
@@ -156,36 +178,61 @@ AnnData result(const SingleCells& cells, const rna::Preprocessed& p, bool counts
   return out;
 }
 
+// What was done, to the terminal or as JSON.
+struct Report {
+  int64_t cells = 0, genes = 0, kept = 0;
+  std::vector<std::string> steps, notes;
+};
+
+void say(const PreprocessCommand& o, const Report& r) {
+  for (const std::string& note : r.notes) console().note(note);
+  if (o.json) {
+    const nlohmann::ordered_json json = {{"cells", r.cells}, {"genes", r.genes},
+                                         {"kept", r.kept},   {"steps", r.steps},
+                                         {"notes", r.notes}, {"file", escape_control(o.output)}};
+    console().out(json.dump(2) + "\n");
+  } else {
+    for (const std::string& step : r.steps) console().out(step + "\n");
+  }
+  say_next({o.output}, "cyto rna inspect " + shell_word(o.output));
+}
+
+// Another format, the same values.
+void write_as_is(const PreprocessCommand& o) {
+  SingleCells cells = read_single_cells(o.file, matrix_of(o.source));
+  if (cells.matrix.empty())
+    throw DataError(Fault{"h5ad.form", o.file, "", "no X", "a matrix", "see --expr-source"});
+  AnnData out;
+  out.X = std::move(cells.x);
+  out.obs = std::move(cells.obs);
+  out.var = std::move(cells.var);
+  out.obsm = std::move(cells.obsm);
+  const std::vector<std::string> steps = {"values as they are"};
+  out.uns = {{"cyto_steps", steps}, {"cyto_source", cells.matrix}};
+  write_h5ad(o.output, out);
+  const auto count = [](const AnnTable& t) { return static_cast<int64_t>(t.names.size()); };
+  say(o, {count(out.obs), count(out.var), count(out.var), steps, cells.notes});
+}
+
 void preprocess(PreprocessCommand& o) {
   if (!o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
                       " [cli]");
   require_new_file(o.output, o.force);
-  const SingleCells cells = read_single_cells(o.file, matrix_of(o.source));
+  if (o.as_is) {
+    write_as_is(o);
+    return;
+  }
+  const rna::FileCells cells(o.file, matrix_of(o.source));
   const rna::PreprocessOptions options = options_of(o, cells);
-  rna::Preprocessed p;
-  try {
-    p = rna::preprocess(cells.x, options);
-  } catch (const DataError& e) {
-    Fault fault = e.fault();
-    fault.file = o.file;
-    throw DataError(fault);
-  }
-  write_h5ad(o.output, result(cells, p, !options.logarithms));
-  std::vector<std::string> notes = cells.notes;
-  notes.insert(notes.end(), p.variable.notes.begin(), p.variable.notes.end());
+  rna::Preprocessed p = rna::preprocess(cells, options);
+  Report report{cells.cells(), cells.genes(), static_cast<int64_t>(p.genes.size()), p.steps,
+                cells.head().notes};
+  report.notes.insert(report.notes.end(), p.variable.notes.begin(), p.variable.notes.end());
   if (p.normalised.empty_cells > 0)
-    notes.push_back(count_text(p.normalised.empty_cells, "cell") + " without counts");
-  for (const std::string& note : notes) console().note(note);
-  if (o.json) {
-    const nlohmann::ordered_json json = {{"cells", p.x.rows},   {"genes", cells.x.columns},
-                                         {"kept", p.x.columns}, {"steps", p.steps},
-                                         {"notes", notes},      {"file", escape_control(o.output)}};
-    console().out(json.dump(2) + "\n");
-  } else {
-    for (const std::string& step : p.steps) console().out(step + "\n");
-  }
-  say_next({o.output}, "cyto rna inspect " + shell_word(o.output));
+    report.notes.push_back(count_text(p.normalised.empty_cells, "cell") + " without counts");
+  write_h5ad(o.output, result(cells.head(), p, !options.logarithms));
+  say(o, report);
 }
 
 void add_preprocess(CLI::App& rna) {
@@ -193,8 +240,9 @@ void add_preprocess(CLI::App& rna) {
   CLI::App* part = add_command(
       rna, "preprocess", "Normalise, take logarithms, choose genes, scale",
       "cyto rna preprocess cells.h5ad -o ready.h5ad --n-top 2432\n"
-      "cyto rna preprocess atlas.h5ad -o ready.h5ad --expr-source raw --hvg cell_ranger\n");
-  part->add_option("file", o->file, ".h5ad file")->required();
+      "cyto rna preprocess atlas.h5ad -o ready.h5ad --expr-source raw --hvg cell_ranger\n"
+      "cyto rna preprocess GSE116256_RAW -o ready.h5ad\n");
+  part->add_option("file", o->file, cells_text)->required();
   part->add_option("--expr-source", o->source, "Matrix: X, raw or layer:NAME")
       ->capture_default_str();
   part->add_option("--expr-state", o->state, "What it holds: auto, counts, lognorm or scaled")
@@ -214,6 +262,7 @@ void add_preprocess(CLI::App& rna) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   part->add_flag("--hvg-exact", o->exact, "Exactly --n-top: of genes that tie the first ones");
+  part->add_flag("--as-is", o->as_is, "No step: cells and values in the format of .h5ad");
   part->add_option("--clip", o->clip, "Largest scaled value")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -229,8 +278,9 @@ void add_rna_command(CLI::App& app) {
   rna->require_subcommand(1);
   auto o = std::make_shared<InspectOptions>();
   CLI::App* part = add_command(*rna, "inspect", "Cells, genes, columns, matrices, state of values",
-                               "cyto rna inspect cells.h5ad --json\n");
-  part->add_option("file", o->file, ".h5ad file")->required();
+                               "cyto rna inspect cells.h5ad --json\n"
+                               "cyto rna inspect filtered_feature_bc_matrix\n");
+  part->add_option("file", o->file, cells_text)->required();
   part->add_option("--expr-source", o->source, "Matrix to look into: X, raw or layer:NAME");
   add_common_options(*part, *o, with_nothing);
   run_command(*part, o, inspect);

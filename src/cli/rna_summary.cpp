@@ -8,7 +8,6 @@
 
 #include "cli/common.h"
 #include "cytograd/io/text.h"
-#include "cytograd/rna/expression.h"
 
 namespace cytograd::cli {
 namespace {
@@ -73,35 +72,23 @@ Json matrices_json(const SingleCells& cells, const std::string& folder) {
   return out;
 }
 
-Json values_json(const SingleCells& cells) {
-  if (cells.matrix.empty()) return nullptr;
-  const CsrMatrix& x = cells.x;
-  const bool deviations = std::any_of(cells.var.columns.begin(), cells.var.columns.end(),
+Json values_json(const rna::FileCells& cells) {
+  const SingleCells& head = cells.head();
+  if (head.matrix.empty()) return nullptr;
+  const rna::ValueSummary& v = cells.summary();
+  const bool deviations = std::any_of(head.var.columns.begin(), head.var.columns.end(),
                                       [](const auto& column) { return column.first == "std"; });
-  int64_t negative = 0, not_finite = 0, empty_cells = 0;
-  double least = 0, largest = 0;
-  std::vector<bool> seen(static_cast<size_t>(x.columns), false);
-  for (size_t e = 0; e < x.values.size(); ++e) {
-    const auto v = static_cast<double>(x.values[e]);
-    negative += v < 0;
-    not_finite += !std::isfinite(v);
-    least = std::min(least, v);
-    largest = std::max(largest, v);
-    seen[static_cast<size_t>(x.indices[e])] = true;
-  }
-  for (size_t i = 0; i < static_cast<size_t>(x.rows); ++i)
-    empty_cells += x.indptr[i] == x.indptr[i + 1];
-  const double all = static_cast<double>(x.rows) * static_cast<double>(x.columns);
-  return {{"matrix", cells.matrix},
-          {"state", rna::name_of(rna::state_of(x, deviations))},
-          {"not_zero", x.values.size()},
-          {"share", all > 0 ? static_cast<double>(x.values.size()) / all : 0},
-          {"least", number(least)},
-          {"largest", number(largest)},
-          {"negative", negative},
-          {"not_finite", not_finite},
-          {"empty_cells", empty_cells},
-          {"empty_genes", std::count(seen.begin(), seen.end(), false)}};
+  const double all = static_cast<double>(cells.cells()) * static_cast<double>(cells.genes());
+  return {{"matrix", head.matrix},
+          {"state", rna::name_of(v.state(deviations))},
+          {"not_zero", v.stored},
+          {"share", all > 0 ? static_cast<double>(v.stored) / all : 0},
+          {"least", v.least},
+          {"largest", v.largest},
+          {"negative", v.negative},
+          {"not_finite", v.not_finite},
+          {"empty_cells", v.empty_cells},
+          {"empty_genes", v.empty_genes()}};
 }
 
 std::string text_of(const Json& value) {
@@ -135,15 +122,16 @@ void add_lines(std::ostringstream& out, const std::string& prefix, const Json& e
 
 }  // namespace
 
-Json summary_json(const SingleCells& cells) {
+Json summary_json(const rna::FileCells& file) {
+  const SingleCells& cells = file.head();
   return {{"cells", cells.obs.names.size()},       {"genes", cells.var.names.size()},
           {"obs", columns_json(cells.obs)},        {"var", columns_json(cells.var)},
           {"obsm", matrices_json(cells, "obsm/")}, {"layers", matrices_json(cells, "layers/")},
-          {"matrices", matrices_json(cells, "")},  {"values", values_json(cells)}};
+          {"matrices", matrices_json(cells, "")},  {"values", values_json(file)}};
 }
 
-std::string summary_text(const SingleCells& cells) {
-  const Json json = summary_json(cells);
+std::string summary_text(const rna::FileCells& file) {
+  const Json json = summary_json(file);
   std::ostringstream out;
   out << "cells  " << text_of(json["cells"]) << "\ngenes  " << text_of(json["genes"]) << "\n";
   const auto matrix = [](const Json& m) {
@@ -155,7 +143,7 @@ std::string summary_text(const SingleCells& cells) {
   add_lines(out, "obs/", json["obs"], column_text);
   add_lines(out, "var/", json["var"], column_text);
   if (json["values"].is_null()) return out.str();
-  out << "values of " << cells.matrix << ":\n";
+  out << "values of " << file.head().matrix << ":\n";
   add_lines(out, "  ", json["values"], [](const Json& v) { return text_of(v); });
   return out.str();
 }

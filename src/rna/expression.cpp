@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <sstream>
 #include <utility>
 
 #include "cytograd/core/error.h"
 #include "cytograd/core/parallel.h"
+#include "cytograd/io/text.h"
 #include "rna/matrix.h"
 
 namespace cytograd::rna {
@@ -18,45 +18,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-// Sums of the cells, genes that are left out left out.
-std::vector<double> cell_sums(const CsrMatrix& x, const std::vector<uint8_t>& left_out) {
-  std::vector<double> out(static_cast<size_t>(x.rows), 0.0);
-  parallel_for(x.rows, chunk_of(x.rows), [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
-      for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
-        if (!left_out[static_cast<size_t>(x.indices[e])])
-          out[i] += static_cast<double>(x.values[e]);
-  });
-  return out;
-}
-
-// Genes with more than this share of any cell.
-std::vector<uint8_t> dominant_genes(const CsrMatrix& x, double share) {
-  std::vector<uint8_t> out(static_cast<size_t>(x.columns), 0);
-  const std::vector<double> sums = cell_sums(x, out);
-  for (size_t i = 0; i < sums.size(); ++i)
-    for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
-      if (static_cast<double>(x.values[e]) > share * sums[i])
-        out[static_cast<size_t>(x.indices[e])] = 1;
-  return out;
-}
-
-template <class... Parts>
-std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
-
-std::string step_of(const HvgOptions& hvg, size_t genes) {
-  return text("highly_variable_genes flavour=",
-              hvg.flavour == HvgFlavour::seurat ? "seurat" : "cell_ranger",
-              hvg.n_top ? text(" n_top=", *hvg.n_top)
-                        : text(" min_mean=", hvg.min_mean, " max_mean=", hvg.max_mean,
-                               " min_dispersion=", hvg.min_dispersion),
-              " genes=", genes);
 }
 
 }  // namespace
@@ -87,7 +48,7 @@ ExpressionState state_of(const CsrMatrix& x, bool has_deviations) {
   return has_deviations && largest == 10 ? ExpressionState::scaled : ExpressionState::lognorm;
 }
 
-void check_expression(const char* op, const CsrMatrix& x) {
+void check_structure(const char* op, const CsrMatrix& x) {
   check<ValueError>(x.rows >= 0 && x.columns >= 0 &&
                         static_cast<int64_t>(x.indptr.size()) == x.rows + 1 &&
                         x.values.size() == x.indices.size() && x.indptr.front() == 0 &&
@@ -98,38 +59,68 @@ void check_expression(const char* op, const CsrMatrix& x) {
     check<ValueError>(x.indptr[static_cast<size_t>(i)] <= x.indptr[static_cast<size_t>(i + 1)], op,
                       "positions expect to rise, fall after cell ", i);
   parallel_for(x.rows, chunk_of(x.rows), [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      int64_t before = -1;
       for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]);
            ++e) {
         const int64_t gene = x.indices[e];
         check<ValueError>(gene >= 0 && gene < x.columns, op, "cell ", i, " expects genes 0 to ",
                           x.columns - 1, ", got ", gene);
-        check<ValueError>(e == static_cast<size_t>(x.indptr[i]) || x.indices[e - 1] < gene, op,
-                          "cell ", i, " expects genes that rise, got ", gene);
-        if (!(x.values[e] >= 0) || std::isinf(x.values[e]))
-          throw DataError({.id = "rna.values",
-                           .file = {},
-                           .place = text("cell ", i, ", gene ", gene),
-                           .found = text("value ", x.values[e]),
-                           .expected = "a finite value of at least 0",
-                           .hint = {}});
+        check<ValueError>(before < gene, op, "cell ", i, " expects genes that rise, got ", gene);
+        before = gene;
       }
+    }
   });
 }
 
-Normalised normalise_total(CsrMatrix& counts, const NormaliseOptions& options) {
+void check_expression(const char* op, const CsrMatrix& x) {
+  check_structure(op, x);
+  parallel_for(x.rows, chunk_of(x.rows), [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
+        if (!(x.values[e] >= 0) || std::isinf(x.values[e]))
+          throw DataError(
+              {.id = "rna.values",
+               .file = {},
+               .place = "cell " + std::to_string(i) + ", gene " + std::to_string(x.indices[e]),
+               .found = "value " + format_float(x.values[e]),
+               .expected = "a finite value of at least 0",
+               .hint = {}});
+  });
+}
+
+void add_cell_sums(int64_t first, const CsrMatrix& x, const std::vector<uint8_t>& left_out,
+                   std::vector<double>& sums) {
+  parallel_for(x.rows, chunk_of(x.rows), [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      double sum = 0;
+      for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
+        if (!left_out[static_cast<size_t>(x.indices[e])]) sum += static_cast<double>(x.values[e]);
+      sums[static_cast<size_t>(first) + i] = sum;
+    }
+  });
+}
+
+void mark_dominant(int64_t first, const CsrMatrix& x, const std::vector<double>& sums, double share,
+                   std::vector<uint8_t>& dominant) {
+  for (size_t i = 0; i < static_cast<size_t>(x.rows); ++i)
+    for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
+      if (static_cast<double>(x.values[e]) > share * sums[static_cast<size_t>(first) + i])
+        dominant[static_cast<size_t>(x.indices[e])] = 1;
+}
+
+void check_options(const NormaliseOptions& options) {
   constexpr const char* op = "normalise_total";
-  check_expression(op, counts);
   check<ValueError>(!options.target || (*options.target > 0 && std::isfinite(*options.target)), op,
                     "target expects > 0, got ", options.target.value_or(0));
-  std::vector<uint8_t> left_out(static_cast<size_t>(counts.columns), 0);
-  if (options.exclude_above) {
+  if (options.exclude_above)
     check<ValueError>(*options.exclude_above > 0 && *options.exclude_above < 1, op,
                       "exclude_above expects a share between 0 and 1, got ",
                       *options.exclude_above);
-    left_out = dominant_genes(counts, *options.exclude_above);
-  }
-  const std::vector<double> sums = cell_sums(counts, left_out);
+}
+
+Normalised normalisation(const std::vector<double>& sums, const std::vector<uint8_t>& left_out,
+                         const NormaliseOptions& options) {
   Normalised out;
   std::vector<double> positive;
   for (const double s : sums) {
@@ -141,46 +132,94 @@ Normalised normalise_total(CsrMatrix& counts, const NormaliseOptions& options) {
   out.target = options.target ? *options.target : median(positive);
   for (size_t g = 0; g < left_out.size(); ++g)
     if (left_out[g]) out.left_out.push_back(static_cast<int64_t>(g));
-  parallel_for(counts.rows, chunk_of(counts.rows), [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      if (!(sums[i] > 0)) continue;
-      const double factor = out.target / sums[i];
-      for (auto e = static_cast<size_t>(counts.indptr[i]);
-           e < static_cast<size_t>(counts.indptr[i + 1]); ++e)
-        counts.values[e] = static_cast<float>(static_cast<double>(counts.values[e]) * factor);
-    }
-  });
   return out;
 }
 
-void log1p(CsrMatrix& x) {
-  check_expression("log1p", x);
+void normalise_cells(int64_t first, CsrMatrix& x, const std::vector<double>& sums, double target) {
+  parallel_for(x.rows, chunk_of(x.rows), [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const double sum = sums[static_cast<size_t>(first) + i];
+      if (!(sum > 0)) continue;
+      const double factor = target / sum;
+      for (auto e = static_cast<size_t>(x.indptr[i]); e < static_cast<size_t>(x.indptr[i + 1]); ++e)
+        x.values[e] = static_cast<float>(static_cast<double>(x.values[e]) * factor);
+    }
+  });
+}
+
+Normalised normalise_total(CsrMatrix& counts, const NormaliseOptions& options) {
+  check_expression("normalise_total", counts);
+  check_options(options);
+  std::vector<uint8_t> left_out(static_cast<size_t>(counts.columns), 0);
+  std::vector<double> sums(static_cast<size_t>(counts.rows), 0.0);
+  add_cell_sums(0, counts, left_out, sums);
+  if (options.exclude_above) {
+    mark_dominant(0, counts, sums, *options.exclude_above, left_out);
+    add_cell_sums(0, counts, left_out, sums);
+  }
+  const Normalised out = normalisation(sums, left_out, options);
+  normalise_cells(0, counts, sums, out.target);
+  return out;
+}
+
+void take_logarithms(CsrMatrix& x) {
   parallel_for(static_cast<int64_t>(x.values.size()), 1 << 16, [&](int64_t begin, int64_t end) {
     for (auto e = static_cast<size_t>(begin); e < static_cast<size_t>(end); ++e)
       x.values[e] = static_cast<float>(std::log1p(static_cast<double>(x.values[e])));
   });
 }
 
-GeneMoments gene_moments(const CsrMatrix& x, bool undo_log) {
-  check_expression("gene_moments", x);
-  const auto value = [undo_log](double v) { return undo_log ? std::expm1(v) : v; };
-  const auto cells = static_cast<double>(x.rows);
-  GeneMoments out;
-  out.mean = sum_by_gene(x, [&](double v, size_t) { return value(v); });
-  const std::vector<double> stored = sum_by_gene(x, [](double, size_t) { return 1.0; });
-  for (double& m : out.mean) m = x.rows > 0 ? m / cells : 0;
-  out.variance = sum_by_gene(x, [&](double v, size_t gene) {
-    const double d = value(v) - out.mean[gene];
+void log1p(CsrMatrix& x) {
+  check_expression("log1p", x);
+  take_logarithms(x);
+}
+
+MomentSums::MomentSums(int64_t cells, int64_t genes, bool undo_log)
+    : cells_(cells),
+      undo_log_(undo_log),
+      sums_(cells, genes),
+      stored_(cells, genes),
+      squares_(cells, genes) {}
+
+double MomentSums::value(double v) const { return undo_log_ ? std::expm1(v) : v; }
+
+void MomentSums::add(int64_t first, const CsrMatrix& x) {
+  sums_.add(first, x, [this](double v, size_t) { return value(v); });
+  stored_.add(first, x, [](double, size_t) { return 1.0; });
+}
+
+void MomentSums::add_distances(int64_t first, const CsrMatrix& x) {
+  if (mean_.empty()) {
+    mean_ = sums_.total();
+    for (double& m : mean_) m = cells_ > 0 ? m / static_cast<double>(cells_) : 0;
+  }
+  squares_.add(first, x, [this](double v, size_t gene) {
+    const double d = value(v) - mean_[gene];
     return d * d;
   });
+}
+
+GeneMoments MomentSums::moments() const {
+  const auto cells = static_cast<double>(cells_);
+  const std::vector<double> stored = stored_.total();
+  GeneMoments out{mean_, squares_.total()};
+  out.mean.resize(stored.size(), 0.0);  // no cell at all
   for (size_t g = 0; g < out.variance.size(); ++g) {
     const double m = out.mean[g];
     out.variance[g] =
-        x.rows > 1 ? (out.variance[g] + (cells - stored[g]) * m * m) / (cells - 1) : 0;
+        cells_ > 1 ? (out.variance[g] + (cells - stored[g]) * m * m) / (cells - 1) : 0;
     // A constant gene: what rounding of its mean leaves is no variance.
     if (out.variance[g] <= 1e-22 * m * m) out.variance[g] = 0;
   }
   return out;
+}
+
+GeneMoments gene_moments(const CsrMatrix& x, bool undo_log) {
+  check_expression("gene_moments", x);
+  MomentSums sums(x.rows, x.columns, undo_log);
+  sums.add(0, x);
+  sums.add_distances(0, x);
+  return sums.moments();
 }
 
 CsrMatrix columns_of(const CsrMatrix& x, const std::vector<int64_t>& columns) {
@@ -268,40 +307,6 @@ std::vector<float> unit_rows(const CsrMatrix& x, const std::vector<int64_t>& row
             static_cast<float>(scale.unit(static_cast<double>(x.values[e]), x.indices[e]));
     }
   });
-  return out;
-}
-
-Preprocessed preprocess(CsrMatrix x, const PreprocessOptions& options) {
-  Preprocessed out;
-  if (options.logarithms) {
-    check_expression("preprocess", x);
-    out.steps.push_back("input: logarithms of normalised counts");
-  } else {
-    out.normalised = normalise_total(x, options.normalise);
-    out.steps.push_back(text("normalise_total target=", out.normalised.target,
-                             options.normalise.target ? "" : " (median)",
-                             " empty_cells=", out.normalised.empty_cells,
-                             " genes_left_out=", out.normalised.left_out.size()));
-    log1p(x);
-    out.steps.push_back("log1p base=e");
-  }
-  if (!options.genes.empty()) {
-    out.genes = options.genes;
-    out.steps.push_back(text("genes chosen beforehand genes=", out.genes.size()));
-  } else if (options.variable) {
-    out.variable = highly_variable_genes(x, *options.variable);
-    out.genes = out.variable.genes;
-    out.steps.push_back(step_of(*options.variable, out.genes.size()));
-  } else {
-    for (int64_t g = 0; g < x.columns; ++g) out.genes.push_back(g);
-  }
-  check<ValueError>(!out.genes.empty(), "preprocess",
-                    "no gene is highly variable; other limits, or keep all genes");
-  const bool all = options.genes.empty() && !options.variable;
-  out.x = all ? std::move(x) : columns_of(x, out.genes);
-  out.scale = fit_scale(out.x, options.clip);
-  out.steps.push_back(text("scale by deviation, clip=", options.clip, " low=", out.scale.low,
-                           " high=", out.scale.high));
   return out;
 }
 

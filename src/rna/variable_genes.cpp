@@ -138,15 +138,23 @@ HvgFlavour hvg_flavour(const std::string& name) {
   throw ValueError("hvg flavour: expected seurat or cell_ranger, got " + name);
 }
 
-VariableGenes highly_variable_genes(const CsrMatrix& x, const HvgOptions& options) {
+void check_options(const HvgOptions& options) {
   constexpr const char* op = "highly_variable_genes";
   check<ValueError>(!options.n_top || *options.n_top >= 1, op, "n_top expects >= 1, got ",
                     options.n_top.value_or(0));
   check<ValueError>(options.bins >= 1, op, "bins expects >= 1, got ", options.bins);
+}
+
+VariableGenes highly_variable_genes(const CsrMatrix& x, const HvgOptions& options) {
+  check_options(options);
+  return highly_variable_genes(gene_moments(x, options.flavour == HvgFlavour::seurat), options);
+}
+
+VariableGenes highly_variable_genes(GeneMoments moments, const HvgOptions& options) {
+  check_options(options);
   const bool seurat = options.flavour == HvgFlavour::seurat;
-  GeneMoments moments = gene_moments(x, seurat);
   VariableGenes out;
-  if (x.columns == 0) return out;
+  if (moments.mean.empty()) return out;
   out.mean = std::move(moments.mean);
   for (size_t g = 0; g < out.mean.size(); ++g) {
     double& mean = out.mean[g];

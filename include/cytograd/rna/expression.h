@@ -78,6 +78,9 @@ struct VariableGenes {
 /// @param x  logarithms, as `log1p` gives them   @throws ValueError for n_top, bins < 1
 VariableGenes highly_variable_genes(const CsrMatrix& x, const HvgOptions& options = {});
 
+/// The same from moments: of expm1(x) for seurat, of x for cell_ranger.
+VariableGenes highly_variable_genes(GeneMoments moments, const HvgOptions& options = {});
+
 /// These columns, in this order. @throws ValueError for one out of range or named twice
 CsrMatrix columns_of(const CsrMatrix& x, const std::vector<int64_t>& columns);
 
@@ -106,17 +109,19 @@ struct PreprocessOptions {
   std::optional<HvgOptions> variable = HvgOptions{};  ///< nothing: all genes are kept
   std::vector<int64_t> genes = {};  ///< keep these, rising, in the place of what `variable` says
   double clip = 10;
+  bool keep_counts = false;  ///< the values before the first step too, unless they are logarithms
 };
 struct Preprocessed {
   CsrMatrix x;                 ///< logarithms of the genes that are kept
+  CsrMatrix counts;            ///< their values before, if wanted
   std::vector<int64_t> genes;  ///< which those are
   Normalised normalised;
   VariableGenes variable;  ///< empty where all genes are kept
   ExpressionScale scale;
   std::vector<std::string> steps;  ///< what was done with which numbers, for people and files
 };
-/// normalise_total, log1p, highly_variable_genes, columns_of, fit_scale.
-/// @throws as those
-Preprocessed preprocess(CsrMatrix x, const PreprocessOptions& options = {});
+/// normalise_total, log1p, highly_variable_genes, columns_of, fit_scale. For cells of a file see
+/// cytograd/rna/cell_source.h. @throws as those
+Preprocessed preprocess(const CsrMatrix& x, const PreprocessOptions& options = {});
 
 }  // namespace cytograd::rna
