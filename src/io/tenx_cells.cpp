@@ -19,23 +19,18 @@ std::vector<std::string> genomes(const Hdf5Reader& file) {
   return out;
 }
 
-// The names of an optional array of strings.
-void add_texts(const Hdf5Reader& file, const std::string& place, const char* name,
+// An optional list of kinds.
+void add_kinds(const Hdf5Reader& file, const std::string& place, const char* name,
                AnnTable& table) {
-  if (!file.has(place)) return;
-  const Categorical c = from_texts(file.strings(place));
-  if (2 * c.categories.size() > c.codes.size())
-    table.columns.emplace_back(name, file.strings(place));
-  else
-    table.columns.emplace_back(name, c);
+  if (file.has(place)) table.columns.emplace_back(name, from_texts(file.strings(place)));
 }
 
 AnnTable new_genes(const Hdf5Reader& file, const std::string& group) {
   const std::string features = group + "/features/";
   AnnTable out{file.strings(features + "name"), {}};
   out.columns.emplace_back("gene_ids", file.strings(features + "id"));
-  add_texts(file, features + "feature_type", "feature_types", out);
-  add_texts(file, features + "genome", "genome", out);
+  add_kinds(file, features + "feature_type", "feature_types", out);
+  add_kinds(file, features + "genome", "genome", out);
   return out;
 }
 

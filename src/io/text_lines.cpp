@@ -23,6 +23,7 @@ struct TextLines::Inflater {
   z_stream state{};
   std::vector<char> input;
   bool inside = true;  // a member has begun and not ended
+  std::string fault;   // what comes behind the text that was handed out
 
   Inflater() : input(piece) {
     constexpr int with_gzip_header = 16;
@@ -63,43 +64,41 @@ size_t TextLines::read_plain(char* to, size_t most) {
   return bytes;
 }
 
+// Unpacks up to `most` bytes; what is wrong behind them is for the next call to say.
+size_t TextLines::unpack(char* to, size_t most) {
+  z_stream& z = inflater_->state;
+  z.next_out = reinterpret_cast<Bytef*>(to);
+  z.avail_out = static_cast<uInt>(most);
+  while (z.avail_out > 0 && inflater_->fault.empty()) {
+    if (z.avail_in == 0) {
+      z.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
+      z.avail_in = static_cast<uInt>(read_plain(inflater_->input.data(), piece));
+      if (z.avail_in == 0) {
+        if (inflater_->inside) inflater_->fault = "gzip data ends early";
+        break;
+      }
+    }
+    if (!inflater_->inside) inflateReset(&z);
+    inflater_->inside = true;
+    const int result = inflate(&z, Z_NO_FLUSH);
+    if (result == Z_STREAM_END)
+      inflater_->inside = false;
+    else if (result != Z_OK && result != Z_BUF_ERROR)
+      inflater_->fault =
+          std::string("damaged gzip data") + (z.msg ? std::string(": ") + z.msg : "");
+  }
+  const size_t got = most - z.avail_out;
+  if (got == 0 && !inflater_->fault.empty())
+    fail_file(inflater_->fault, "a whole file", "copy it again");
+  return got;
+}
+
 // Appends to the buffer; false where nothing is left.
 bool TextLines::fill() {
   const size_t before = buffer_.size();
   buffer_.resize(before + piece);
   char* const to = buffer_.data() + before;
-  size_t got = 0;
-  if (!inflater_) {
-    got = read_plain(to, piece);
-  } else {
-    z_stream& z = inflater_->state;
-    z.next_out = reinterpret_cast<Bytef*>(to);
-    z.avail_out = static_cast<uInt>(piece);
-    while (z.avail_out > 0) {
-      if (z.avail_in == 0) {
-        z.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
-        z.avail_in = static_cast<uInt>(read_plain(inflater_->input.data(), piece));
-        if (z.avail_in == 0) {
-          if (inflater_->inside && z.avail_out == piece)  // else with the next piece
-            fail_file("gzip data ends early", "a whole file", "copy it again");
-          break;
-        }
-      }
-      if (!inflater_->inside) {
-        inflateReset(&z);
-        inflater_->inside = true;
-      }
-      const int result = inflate(&z, Z_NO_FLUSH);
-      if (result == Z_STREAM_END) {
-        inflater_->inside = false;
-      } else if (result != Z_OK && result != Z_BUF_ERROR) {
-        if (z.avail_out < piece) break;
-        fail_file(std::string("damaged gzip data") + (z.msg ? std::string(": ") + z.msg : ""),
-                  "a whole file", "copy it again");
-      }
-    }
-    got = piece - z.avail_out;
-  }
+  const size_t got = inflater_ ? unpack(to, piece) : read_plain(to, piece);
   buffer_.resize(before + got);
   if (std::memchr(buffer_.data() + before, '\0', got) != nullptr)
     fail_file("zero bytes", "text", "the file is damaged or of another kind");

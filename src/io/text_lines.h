@@ -44,6 +44,7 @@ class TextLines {
   struct Inflater;
   bool fill();
   size_t read_plain(char* to, size_t most);
+  size_t unpack(char* to, size_t most);
 
   std::unique_ptr<ByteSource> source_;
   std::string name_;

@@ -190,10 +190,7 @@ TEST_CASE("single cells: arrays that do not fit together are refused with their 
   refused({.shape = {3, -4}}, "X: a wrong shape");
   refused({.shape = {4, 4}, .indptr = {0, 2, 2, 4, 4}}, "obs: 3 names; expected 4");
   refused({.shape = {3, 5}}, "var: 4 names; expected 5");
-  // A column of another form is left out, not the file.
-  const SingleCells c = read_single_cells(ByHand{.codes = {0, 2, 1}}.write(folder));
-  CHECK(c.notes[0] == "obs/other is left out: encoding \"\"");
-  CHECK(c.notes[1] == "obs/type is left out: code 2");
+  refused({.codes = {0, 2, 1}}, "obs/type/codes: code 2; expected -1 to 1");
 }
 
 TEST_CASE(
