@@ -1,7 +1,6 @@
 #include "io/count_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -59,12 +58,11 @@ class CountReader {
 
   float operator()(std::string_view field, size_t column) const {
     if (field == "0") return 0;
-    const auto number = parse_double(field);
-    const float v = number ? static_cast<float>(*number) : 0;
-    if (!number || !(v >= 0) || std::isinf(v))
+    const auto number = parse_count(field);
+    if (!number)
       file_.fail("\"" + std::string(field.substr(0, 40)) + "\" in column " + columns_[column],
                  "a finite number of at least 0");
-    return v;
+    return *number;
   }
 
  private:

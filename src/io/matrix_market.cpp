@@ -101,12 +101,11 @@ MarketMatrix read_matrix_market(TextLines& file) {
       file.fail('"' + std::string(line.substr(0, 80)) + '"', "a row, a column and a value");
     const int64_t i = position(file, row, sizes.rows, "row"),
                   j = position(file, column, sizes.columns, "column");
-    const auto number = parse_double(value);
-    const float v = number ? static_cast<float>(*number) : 0;
-    if (!number || !(v >= 0) || std::isinf(v) || (whole && *number != std::floor(*number)))
+    const auto number = parse_count(value);
+    if (!number || (whole && *number != std::floor(*number)))
       file.fail("value " + std::string(value.substr(0, 40)),
                 whole ? "a whole number of at least 0" : "a finite number of at least 0");
-    out.entries.add(i, j, v);
+    out.entries.add(i, j, *number);
   }
   if (out.entries.size() != sizes.entries)
     file.fail_file("ends after " + std::to_string(out.entries.size()) + " entries",

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <vector>
 
 #include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
 
 namespace cytograd::io {
 namespace {
@@ -17,6 +19,13 @@ constexpr size_t piece = size_t{1} << 18;
 constexpr std::string_view gzip_magic = "\x1f\x8b", utf8_mark = "\xEF\xBB\xBF";
 
 }  // namespace
+
+std::optional<float> parse_count(std::string_view text) {
+  const auto number = parse_double(text);
+  constexpr double most = std::numeric_limits<float>::max();
+  if (!number || !(*number >= 0) || *number > most) return std::nullopt;
+  return static_cast<float>(*number);
+}
 
 // One or more gzip members behind each other, as bgzip writes them too.
 struct TextLines::Inflater {

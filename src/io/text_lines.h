@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ namespace cytograd::io {
 
 /// Longest line that is read: a row of a table over ten million cells.
 inline constexpr size_t max_line_bytes = size_t{1} << 28;
+
+/// A finite number of at least 0 that float32 holds, or nothing.
+std::optional<float> parse_count(std::string_view text);
 
 class TextLines {
  public:
