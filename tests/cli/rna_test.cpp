@@ -148,11 +148,54 @@ TEST_CASE("cyto rna preprocess: the same bytes for any number of threads; wrong 
   write_h5ad(folder / "bad.h5ad", bad);
   const auto infinite = cyto({"rna", "preprocess", folder / "bad.h5ad", "-o", folder / "x.h5ad"});
   CHECK(infinite.exit == 3);
-  CHECK(infinite.err.find("cell 0, gene ") != std::string::npos);
+  CHECK(infinite.err.find("X, cell cell0, gene gene") != std::string::npos);
+  CHECK(infinite.err.find("value inf, the first of 1 that are not finite") != std::string::npos);
   std::get<CsrMatrix>(bad.X).values[3] = -2;
   write_h5ad(folder / "bad.h5ad", bad);
   CHECK(cyto({"rna", "preprocess", folder / "bad.h5ad", "-o", folder / "x.h5ad"})
-            .err.find("negative values") != std::string::npos);
+            .err.find("value -2, the first of 1 negative values") != std::string::npos);
+}
+
+TEST_CASE("cyto rna: MatrixMarket, tables of counts, several samples") {
+  const TempFolder folder;
+  write_file_atomically(folder / "matrix.mtx",
+                        "%%MatrixMarket matrix coordinate integer general\n3 4 6\n"
+                        "1 1 5\n2 1 1\n3 2 7\n1 3 2\n2 3 9\n3 4 1\n");
+  write_file_atomically(folder / "barcodes.tsv", "A\nC\nG\nT\n");
+  write_file_atomically(folder / "genes.tsv", "E1\tMPO\nE2\tELANE\nE3\tCD34\n");
+  const auto inspected = cyto({"rna", "inspect", folder.path().string(), "--json"});
+  CAPTURE(inspected.err);
+  REQUIRE(inspected.exit == 0);
+  const Json json = Json::parse(inspected.out);
+  CHECK(json["cells"] == 4);
+  CHECK(json["genes"] == 3);
+  CHECK(json["values"]["state"] == "counts");
+  CHECK(json["values"]["not_zero"] == 6);
+  CHECK(json["var"]["gene_ids"]["different"] == 3);
+  const std::string out = folder / "out.h5ad", same = folder / "same.h5ad";
+  REQUIRE(cyto({"rna", "preprocess", folder / "matrix.mtx", "-o", out, "--hvg", "none"}).exit == 0);
+  CHECK(read_single_cells(out, "layers/counts").x.values == std::vector<float>{5, 1, 7, 2, 9, 1});
+  const auto converted = cyto({"rna", "preprocess", folder / "matrix.mtx", "-o", same, "--as-is"});
+  CHECK(converted.exit == 0);
+  CHECK(converted.out.find("values as they are") != std::string::npos);
+  const SingleCells read = read_single_cells(same);
+  CHECK(read.x.values == std::vector<float>{5, 1, 7, 2, 9, 1});
+  CHECK(read.var.names == std::vector<std::string>{"MPO", "ELANE", "CD34"});
+  write_file_atomically(folder / "matrix.mtx",
+                        "%%MatrixMarket matrix coordinate integer general\n3 4 1\n1 1 -5\n");
+  const auto bad = cyto({"rna", "inspect", folder / "matrix.mtx"});
+  CHECK(bad.exit == 3);
+  CHECK(bad.err.find("matrix.mtx: line 3: value -5; expected a whole number of at least 0 "
+                     "[cells.form]") != std::string::npos);
+  const TempFolder tables;
+  write_file_atomically(tables / "GSM1_BM1.dem.txt", "Gene\ta\tb\nMPO\t1\t0\nCD34\t0\t3\n");
+  write_file_atomically(tables / "GSM2_BM1.anno.txt", "Cell\tCellType\na\tGMP\nb\tHSC\n");
+  write_file_atomically(tables / "GSM3_BM2.dem.txt", "Gene\tc\nMPO\t4\nCD34\t2\n");
+  const auto joined = cyto({"rna", "inspect", tables.path().string()});
+  CHECK(joined.exit == 0);
+  CHECK(joined.out.find("obs/sample  categories: BM1 2, BM2 1") != std::string::npos);
+  CHECK(joined.out.find("obs/CellType  categories: GMP 1, HSC 1") != std::string::npos);
+  CHECK(cyto({"rna", "inspect", tables.path().string(), "--expr-source", "raw"}).exit == 3);
 }
 
 TEST_CASE("cyto rna preprocess: scanpy reads it") {
