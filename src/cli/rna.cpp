@@ -64,8 +64,8 @@ bool has_deviations(const AnnTable& var) {
             "counts, or logarithms of normalised counts", "see --expr-source raw, layer:NAME"});
 }
 
-// Whether the values are logarithms already. @throws DataError for what cannot be a start
-bool logarithms(const PreprocessCommand& o, const rna::FileCells& cells) {
+// "counts", "lognorm" or "scaled". @throws DataError for what cannot be a start
+std::string state_of(const PreprocessCommand& o, const rna::FileCells& cells) {
   const std::string& matrix = cells.head().matrix;
   if (matrix.empty())
     throw DataError(Fault{"h5ad.form", o.file, "", "no X", "a matrix of counts or logarithms",
@@ -73,11 +73,13 @@ bool logarithms(const PreprocessCommand& o, const rna::FileCells& cells) {
   if (cells.summary().bad_cell >= 0) refuse_value(cells);
   const rna::ExpressionState found = cells.summary().state(has_deviations(cells.head().var));
   const std::string state = o.state == "auto" ? rna::name_of(found) : o.state;
-  if (state == "scaled")
-    throw DataError(Fault{
-        "rna.values", o.file, matrix, "values that were divided by the deviation of each gene",
-        "counts or logarithms of normalised counts", "see --expr-source raw, layer:NAME"});
-  return state == "lognorm";
+  // Divided by their deviation all genes disperse alike.
+  if (state == "scaled" && o.hvg != "from-var" && o.hvg != "none")
+    throw DataError(Fault{"rna.values", o.file, matrix,
+                          "values that were divided by the deviation of each gene",
+                          "counts or logarithms of normalised counts to choose genes by",
+                          "see --expr-source raw, layer:NAME, or --hvg from-var"});
+  return state;
 }
 
 // Genes that the column highly_variable of the file marks.
@@ -94,9 +96,10 @@ std::vector<int64_t> marked_genes(const PreprocessCommand& o, const AnnTable& va
                         "true and false per gene", "see --hvg seurat"});
 }
 
-rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCells& cells) {
+rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCells& cells,
+                                  const std::string& state) {
   rna::PreprocessOptions out;
-  out.logarithms = logarithms(o, cells);
+  out.logarithms = state != "counts";
   out.clip = o.clip;
   out.keep_counts = true;
   const auto target = parse_double(o.target);
@@ -224,8 +227,10 @@ void preprocess(PreprocessCommand& o) {
     return;
   }
   const rna::FileCells cells(o.file, matrix_of(o.source));
-  const rna::PreprocessOptions options = options_of(o, cells);
+  const std::string state = state_of(o, cells);
+  const rna::PreprocessOptions options = options_of(o, cells, state);
   rna::Preprocessed p = rna::preprocess(cells, options);
+  if (state == "scaled") p.steps[0] = "input: divided by the deviation of each gene";
   Report report{cells.cells(), cells.genes(), static_cast<int64_t>(p.genes.size()), p.steps,
                 cells.head().notes};
   report.notes.insert(report.notes.end(), p.variable.notes.begin(), p.variable.notes.end());

@@ -156,6 +156,26 @@ TEST_CASE("cyto rna preprocess: the same bytes for any number of threads; wrong 
             .err.find("value -2, the first of 1 negative values") != std::string::npos);
 }
 
+TEST_CASE("cyto rna preprocess: scaled values have no dispersion to choose genes by") {
+  const TempFolder folder;
+  AnnData d = made();
+  auto& x = std::get<CsrMatrix>(d.X);
+  for (float& v : x.values) v = std::min(10.0f, .7f * v);
+  x.values[0] = 10;
+  std::vector<bool> marked(30, false);
+  marked[2] = marked[5] = true;
+  d.var.columns = {{"std", std::vector<double>(30, 1.0)}, {"highly_variable", marked}};
+  const std::string path = folder / "scaled.h5ad", out = folder / "out.h5ad";
+  write_h5ad(path, d);
+  const auto refused = cyto({"rna", "preprocess", path, "-o", out});
+  CHECK(refused.exit == 3);
+  CHECK(refused.err.find("--hvg from-var") != std::string::npos);
+  const auto taken = cyto({"rna", "preprocess", path, "-o", out, "--hvg", "from-var"});
+  CHECK(taken.exit == 0);
+  CHECK(taken.out.find("input: divided by the deviation") != std::string::npos);
+  CHECK(read_single_cells(out).x.columns == 2);
+}
+
 TEST_CASE("cyto rna: MatrixMarket, tables of counts, several samples") {
   const TempFolder folder;
   write_file_atomically(folder / "matrix.mtx",
