@@ -4,10 +4,13 @@
 #include <array>
 #include <limits>
 #include <mutex>
+#include <optional>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "io/cell_file.h"
+#include "io/h5ad_entries.h"
 #include "io/hdf5_writer.h"
 
 namespace cytograd {
@@ -134,6 +137,29 @@ void check_matrix(const CsrMatrix& m, const std::string& name) {
                         op, name, " expects rising indices below ", m.columns, " in row ", row);
 }
 
+void check_column(const Column& column, const std::string& name, int64_t rows) {
+  size_t size = 0;
+  if (const auto* c = std::get_if<Categorical>(&column)) {
+    size = c->codes.size();
+    const auto n = static_cast<int32_t>(c->categories.size());
+    for (const std::string& s : c->categories) check_text(s, "category");
+    for (const int32_t code : c->codes)
+      check<ValueError>(code >= -1 && code < n, op, name, " expects codes from -1 to ", n - 1,
+                        ", got ", code);
+  } else if (const auto* strings = std::get_if<std::vector<std::string>>(&column)) {
+    size = strings->size();
+    for (const std::string& s : *strings) check_text(s, "value");
+  } else if (const auto* reals = std::get_if<std::vector<double>>(&column)) {
+    size = reals->size();
+  } else if (const auto* flags = std::get_if<std::vector<bool>>(&column)) {
+    size = flags->size();
+  } else {
+    size = std::get<std::vector<int64_t>>(column).size();
+  }
+  check<ValueError>(size == static_cast<size_t>(rows), op, name, " expects ", rows, " values, got ",
+                    size);
+}
+
 void check_table(const AnnTable& table, int64_t rows, const std::string& name) {
   check<ValueError>(table.names.size() == static_cast<size_t>(rows), op, name, " expects ", rows,
                     " names, got ", table.names.size());
@@ -144,26 +170,16 @@ void check_table(const AnnTable& table, int64_t rows, const std::string& name) {
     check<ValueError>(std::find(seen.begin(), seen.end(), key) == seen.end(), op, name,
                       " expects different columns, got \"", key, "\" twice");
     seen.push_back(key);
-    size_t size = 0;
-    if (const auto* c = std::get_if<Categorical>(&column)) {
-      size = c->codes.size();
-      const auto n = static_cast<int32_t>(c->categories.size());
-      for (const std::string& s : c->categories) check_text(s, "category");
-      for (const int32_t code : c->codes)
-        check<ValueError>(code >= -1 && code < n, op, name, ".", key, " expects codes from -1 to ",
-                          n - 1, ", got ", code);
-    } else if (const auto* strings = std::get_if<std::vector<std::string>>(&column)) {
-      size = strings->size();
-      for (const std::string& s : *strings) check_text(s, "value");
-    } else if (const auto* reals = std::get_if<std::vector<double>>(&column)) {
-      size = reals->size();
-    } else if (const auto* flags = std::get_if<std::vector<bool>>(&column)) {
-      size = flags->size();
-    } else {
-      size = std::get<std::vector<int64_t>>(column).size();
-    }
-    check<ValueError>(size == table.names.size(), op, name, ".", key, " expects ",
-                      table.names.size(), " values, got ", size);
+    check_column(column, name + "." + key, rows);
+  }
+}
+
+void check_uns(const UnsEntries& uns) {
+  for (const auto& [name, value] : uns) {
+    check_name(name, "uns");
+    if (const auto* text = std::get_if<std::string>(&value)) check_text(*text, "value");
+    if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+      for (const std::string& s : *list) check_text(s, "value");
   }
 }
 
@@ -185,15 +201,50 @@ void check_all(const AnnData& d) {
     check<ValueError>(m.rows == cells && m.columns == genes, op, "layer ", name,
                       " expects the size of X");
   }
-  for (const auto& [name, value] : d.uns) {
-    check_name(name, "uns");
-    if (const auto* text = std::get_if<std::string>(&value)) check_text(*text, "value");
-    if (const auto* list = std::get_if<std::vector<std::string>>(&value))
-      for (const std::string& s : *list) check_text(s, "value");
-  }
+  check_uns(d.uns);
 }
 
 }  // namespace
+
+namespace io {
+
+void write_entry(hid_t parent, const std::string& name, const DenseMatrix& m) {
+  write(parent, name, m);
+}
+void write_entry(hid_t parent, const std::string& name, const Column& column) {
+  write(parent, name, column);
+}
+void write_entry(hid_t parent, const std::string& name, const UnsEntries::mapped_type& value) {
+  write(parent, name, value);
+}
+H5Id create_dict(hid_t parent, const std::string& name) {
+  H5Id group = create_group(parent, name);
+  encoding(group, "dict", "0.1.0");
+  return group;
+}
+
+int64_t check_additions(const AnnAdditions& more) {
+  std::optional<int64_t> rows;
+  const auto of_rows = [&rows](int64_t n) { return rows ? *rows : (rows = n, n); };
+  std::vector<std::string> seen{"_index"};
+  for (const auto& [name, column] : more.obs) {
+    check_name(name, "column");
+    check<ValueError>(std::find(seen.begin(), seen.end(), name) == seen.end(), op,
+                      "obs expects different columns, got \"", name, "\" twice");
+    seen.push_back(name);
+    check_column(column, "obs." + name, of_rows(static_cast<int64_t>(rows_in(column))));
+  }
+  for (const auto& [name, m] : more.obsm) {
+    check_name(name, "obsm");
+    check_matrix(m, name);
+    check<ValueError>(m.rows == of_rows(m.rows), op, "obsm.", name, " expects ", *rows,
+                      " rows, got ", m.rows);
+  }
+  check_uns(more.uns);
+  return rows.value_or(-1);
+}
+
+}  // namespace io
 
 void write_h5ad(const std::string& path, const AnnData& data) {
   check_all(data);

@@ -11,11 +11,14 @@ namespace {
 constexpr hsize_t most_values = hsize_t{1} << 32;
 constexpr hssize_t most_names = 1'000'000;  // of a list or group
 
-H5Id open_file(const std::string& path) {
+H5Id open_file(const std::string& path, Hdf5Reader::Mode mode) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);
   register_lzf();
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const bool change = mode == Hdf5Reader::Mode::change;
+  const H5Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file access");
+  if (change) H5Pset_file_locking(access, false, true);
+  const hid_t file = H5Fopen(path.c_str(), change ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
   if (file < 0) h5ad_fault("", "no HDF5 file", "an .h5ad file");
   return {file, H5Fclose, "file"};
 }
@@ -77,7 +80,7 @@ void unknown_form(const std::string& place, const std::string& found, const std:
   throw UnknownForm(Fault{"h5ad.form", "", place, found, expected, ""});
 }
 
-Hdf5Reader::Hdf5Reader(const std::string& path) : file_(open_file(path)) {}
+Hdf5Reader::Hdf5Reader(const std::string& path, Mode mode) : file_(open_file(path, mode)) {}
 
 bool Hdf5Reader::has(const std::string& place) const {
   if (place == "/") return true;

@@ -27,7 +27,10 @@ struct UnknownForm : DataError {
 /// taken.
 class Hdf5Reader {
  public:
-  explicit Hdf5Reader(const std::string& path);
+  /// A file that is changed is no one else's: it is not locked.
+  enum class Mode { read, change };
+  explicit Hdf5Reader(const std::string& path, Mode mode = Mode::read);
+  hid_t id() const { return file_; }
   bool has(const std::string& place) const;
   bool is_group(const std::string& place) const;
   std::vector<hsize_t> shape(const std::string& place) const;
