@@ -113,7 +113,7 @@ TEST_CASE("h5ad extended: what cannot be is refused, and nothing is left behind"
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("h5ad extended: real files of four generations") {
+TEST_CASE("h5ad extended: real files, and one that is too old") {
   const auto data = shared_data();
   if (!data) {
     MESSAGE("skipped: no shared data");
@@ -122,11 +122,11 @@ TEST_CASE("h5ad extended: real files of four generations") {
   const TempFolder folder;
   const std::string to = folder / "to.h5ad";
   const auto archives = *data / "anndata_archives";
-  for (const auto& [name, cells] :
+  for (const auto& file :
        {std::pair("v0.7.0", 30), std::pair("v0.7.8", 30), std::pair("v0.11.4", 10)}) {
-    CAPTURE(name);
-    const std::string from = archives / (std::string(name) + ".h5ad");
-    extend_h5ad(from, to, more(cells));
+    const std::string from = archives / (std::string(file.first) + ".h5ad");
+    CAPTURE(from);
+    extend_h5ad(from, to, more(file.second));
     const SingleCells c = read_single_cells(to), was = read_single_cells(from);
     CHECK(c.obs.columns.size() == was.obs.columns.size() + 2);
     CHECK(c.obsm.size() == was.obsm.size() + 1);
