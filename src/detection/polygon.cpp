@@ -14,25 +14,61 @@ struct Point {
   int64_t x, y;
 };
 
-// Appends the grid points of a side from a to b, one for each step along its longer axis.
-void draw_side(Point a, Point b, std::vector<Point>& out) {
-  const int64_t dx = std::abs(b.x - a.x), dy = std::abs(b.y - a.y), steps = std::max(dx, dy);
-  const bool along_x = dx >= dy;
-  // Both directions of a side pass the same points: it is walked from its lower end.
-  const bool turned = along_x ? a.x > b.x : a.y > b.y;
-  const Point from = turned ? b : a, to = turned ? a : b;
-  const double slope = steps == 0 ? 0
-                                  : static_cast<double>(along_x ? to.y - from.y : to.x - from.x) /
-                                        static_cast<double>(steps);
-  for (int64_t i = 0; i <= steps; ++i) {
-    const int64_t t = turned ? steps - i : i;
-    const double across = slope * static_cast<double>(t) + 0.5;
-    if (along_x)
-      out.push_back({from.x + t, static_cast<int64_t>(static_cast<double>(from.y) + across)});
-    else
-      out.push_back({static_cast<int64_t>(static_cast<double>(from.x) + across), from.y + t});
+// A side, walked from its lower end to the other one by one step of the grid along its longer axis,
+// so that both directions of a side pass the same points.
+class Side {
+ public:
+  Side(Point a, Point b) {
+    const int64_t dx = std::abs(b.x - a.x), dy = std::abs(b.y - a.y);
+    along_x_ = dx >= dy;
+    steps_ = std::max(dx, dy);
+    const bool turned = along_x_ ? a.x > b.x : a.y > b.y;
+    from_ = turned ? b : a;
+    const Point to = turned ? a : b;
+    slope_ = steps_ == 0 ? 0
+                         : static_cast<double>(along_x_ ? to.y - from_.y : to.x - from_.x) /
+                               static_cast<double>(steps_);
   }
-}
+  int64_t x(int64_t t) const { return along_x_ ? from_.x + t : across(from_.x, t); }
+  int64_t y(int64_t t) const { return along_x_ ? across(from_.y, t) : from_.y + t; }
+
+  // Calls f(column, y) for the pixel columns 0 .. width - 1 whose centre is crossed, with the upper
+  // of the two grid points at the crossing. Columns are sought, not steps walked: a side may be a
+  // million times longer than its image.
+  template <class F>
+  void for_each_crossing(int64_t width, F&& f) const {
+    const int64_t begin = x(0), end = x(steps_), low = std::min(begin, end),
+                  high = std::max(begin, end);
+    if (high < kGrid / 2 + 1) return;
+    // Column k is crossed between the grid columns 5 k + 2 and 5 k + 3.
+    const int64_t first = std::max<int64_t>(0, (low + kGrid / 2) / kGrid),
+                  last = std::min(width - 1, (high - kGrid / 2 - 1) / kGrid);
+    for (int64_t column = first; column <= last; ++column) {
+      const int64_t left = kGrid * column + kGrid / 2, t = step_beyond(left, begin < end);
+      f(column, std::min(y(t - 1), y(t)));
+    }
+  }
+
+ private:
+  int64_t across(int64_t start, int64_t t) const {
+    return static_cast<int64_t>(static_cast<double>(start) +
+                                (slope_ * static_cast<double>(t) + 0.5));
+  }
+  // The first step that lies, seen from the begin, beyond the line between `left` and `left + 1`.
+  int64_t step_beyond(int64_t left, bool rising) const {
+    int64_t low = 0, high = steps_;  // not beyond, beyond
+    while (high - low > 1) {
+      const int64_t middle = low + (high - low) / 2;
+      ((x(middle) > left) == rising ? high : low) = middle;
+    }
+    return high;
+  }
+
+  Point from_{};
+  int64_t steps_ = 0;
+  double slope_ = 0;
+  bool along_x_ = true;
+};
 
 // A grid coordinate in pixels, counted between pixel centres.
 double in_pixels(int64_t at) { return (static_cast<double>(at) + 0.5) / kGrid - 0.5; }
@@ -87,20 +123,13 @@ Rle rle_from_polygon(std::span<const double> corners, int64_t height, int64_t wi
     points.push_back({static_cast<int64_t>(kGrid * corners[i] + 0.5),
                       static_cast<int64_t>(kGrid * corners[i + 1] + 0.5)});
   }
-  std::vector<Point> outline;
-  for (size_t i = 0; i < points.size(); ++i)
-    draw_side(points[i], points[(i + 1) % points.size()], outline);
   std::vector<int64_t> changes;
-  for (size_t i = 1; i < outline.size(); ++i) {
-    const Point &a = outline[i - 1], &b = outline[i];
-    if (a.x == b.x) continue;
-    // Between these two a column of the grid is crossed; those through pixel centres count.
-    const double x = in_pixels(std::min(a.x, b.x));
-    if (x < 0 || x > static_cast<double>(width - 1) || x != std::floor(x)) continue;
-    const double y =
-        std::ceil(std::clamp(in_pixels(std::min(a.y, b.y)), 0., static_cast<double>(height)));
-    changes.push_back(static_cast<int64_t>(x) * height + static_cast<int64_t>(y));
-  }
+  for (size_t i = 0; i < points.size(); ++i)
+    Side(points[i], points[(i + 1) % points.size()])
+        .for_each_crossing(width, [&](int64_t column, int64_t at) {
+          const double y = std::ceil(std::clamp(in_pixels(at), 0., static_cast<double>(height)));
+          changes.push_back(column * height + static_cast<int64_t>(y));
+        });
   return from_changes(std::move(changes), height, width);
 }
 

@@ -147,6 +147,10 @@ TEST_CASE("polygons as masks") {
   CHECK(decode_mask(of({9, 5, 3, 5, 3, 2, 9, 2})) == rectangle);
   CHECK(area(of({-5, -5, 50, -5, 50, 50, -5, 50})) == 80);  // cut at the image
   CHECK(area(of({0, 0, 10, 0, 10, 8, 0, 8})) == 80);
+  // Sides that are a million times longer than the image cost no more.
+  CHECK(area(of({-16e6, -16e6, 16e6, -16e6, 16e6, 16e6, -16e6, 16e6})) == 80);
+  // x + y < 10.5: of row y the first 10 - y pixels.
+  CHECK(area(of({-16e6, -16e6, 16e6, -16e6 + 10.5, -16e6 + 10.5, 16e6})) == 52);
   CHECK(of({0, 0, 10, 0, 10, 8, 0, 8}).counts == std::vector<uint32_t>{0, 80});
   CHECK(area(of({20, 20, 30, 20, 30, 30})) == 0);
   CHECK(area(of({})) == 0);
