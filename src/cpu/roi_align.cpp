@@ -7,17 +7,24 @@
 namespace cytograd::kernels {
 namespace {
 
-// Calls f(offset of a cell in its image, weight) for the cells of one sample.
-template <class A, class F>
-void for_each_cell(const RoiTap<A>& y, const RoiTap<A>& x, int64_t width, A share, F&& f) {
-  const A top = (1 - y.weight) * share, bottom = y.weight * share;
-  f(y.low * width + x.low, top * (1 - x.weight));
-  f(y.low * width + x.high, top * x.weight);
-  f(y.high * width + x.low, bottom * (1 - x.weight));
-  f(y.high * width + x.high, bottom * x.weight);
-}
+// The four cells of a sample, as places in their image, and what each counts in the bin.
+template <class A>
+struct Corners {
+  int64_t cell[4];
+  A weight[4];
 
-// Calls f(cell, weight) for every cell of every sample of bin (ph, pw).
+  Corners(const RoiTap<A>& y, const RoiTap<A>& x, int64_t width, A share)
+      : cell{y.low * width + x.low, y.low * width + x.high, y.high * width + x.low,
+             y.high * width + x.high} {
+    const A top = (1 - y.weight) * share, bottom = y.weight * share;
+    weight[0] = top * (1 - x.weight);
+    weight[1] = top * x.weight;
+    weight[2] = bottom * (1 - x.weight);
+    weight[3] = bottom * x.weight;
+  }
+};
+
+// Calls f(corners) for every sample of bin (ph, pw).
 template <class A, class F>
 void for_each_sample(const RoiBox<A>& box, int ph, int pw, int64_t h, int64_t w, F&& f) {
   for (int sy = 0; sy < box.y.grid; ++sy) {
@@ -25,9 +32,18 @@ void for_each_sample(const RoiBox<A>& box, int ph, int pw, int64_t h, int64_t w,
     if (!y.inside) continue;
     for (int sx = 0; sx < box.x.grid; ++sx) {
       const RoiTap<A> x = box.x.tap(pw, sx, static_cast<int>(w));
-      if (x.inside) for_each_cell(y, x, w, box.share, f);
+      if (x.inside) f(Corners<A>(y, x, w, box.share));
     }
   }
+}
+
+// All channels at once: the result is loaded and stored once for four cells.
+template <class T>
+void add_sample(const T* image, const Corners<T>& s, int64_t channels, T* __restrict out) {
+  const T *a = image + s.cell[0] * channels, *b = image + s.cell[1] * channels,
+          *c = image + s.cell[2] * channels, *d = image + s.cell[3] * channels;
+  const T u = s.weight[0], v = s.weight[1], w = s.weight[2], z = s.weight[3];
+  for (int64_t k = 0; k < channels; ++k) out[k] += (u * a[k] + v * b[k]) + (w * c[k] + z * d[k]);
 }
 
 constexpr int64_t kStrip = 64;  // channels of one unit of backward work
@@ -48,10 +64,7 @@ void roi_align(CpuContext, const Tensor& features, const Tensor& rois, const Roi
           T* out = to + (m * o.height * o.width + bin) * c;
           std::fill_n(out, c, T(0));
           for_each_sample(box, static_cast<int>(bin / o.width), static_cast<int>(bin % o.width), h,
-                          w, [&](int64_t cell, T weight) {
-                            const T* __restrict x = image + cell * c;
-                            for (int64_t k = 0; k < c; ++k) out[k] += weight * x[k];
-                          });
+                          w, [&](const Corners<T>& s) { add_sample(image, s, c, out); });
         }
       }
     });
@@ -78,9 +91,12 @@ void roi_align_backward(CpuContext, const Tensor& dy, const Tensor& rois, const 
           for (int64_t bin = 0; bin < bins; ++bin) {
             const T* g = from + (m * bins + bin) * c + channel;
             for_each_sample(box, static_cast<int>(bin / o.width), static_cast<int>(bin % o.width),
-                            h, w, [&](int64_t cell, T weight) {
-                              T* __restrict x = image + cell * c;
-                              for (int64_t k = 0; k < width; ++k) x[k] += weight * g[k];
+                            h, w, [&](const Corners<T>& s) {
+                              for (int i = 0; i < 4; ++i) {
+                                T* __restrict x = image + s.cell[i] * c;
+                                const T weight = s.weight[i];
+                                for (int64_t k = 0; k < width; ++k) x[k] += weight * g[k];
+                              }
                             });
           }
         }
