@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bench/models/classifier.h"
+#include "bench/models/detector.h"
 #include "bench/models/vae.h"
 #include "bench/support/device.h"
 #include "cytograd/core/cuda.h"
@@ -13,13 +14,14 @@ namespace cytograd::bench {
 
 std::vector<std::string> bench_model_names() {
   std::vector<std::string> names = classifier_names();
+  for (const std::string& name : detector_names()) names.push_back(name);
   names.insert(names.end(), {"image-vae", "rna-vae"});
   return names;
 }
 
-bool takes_sizes(const std::string& model) { return !is_vae(model); }
+bool takes_sizes(const std::string& model) { return !is_vae(model) && !is_detector(model); }
 
-bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && !is_vae(s.model); }
+bool is_compiled(const ModelSetting& s) { return !s.train && !s.eager && takes_sizes(s.model); }
 
 Work as_graph(Work work, const ModelSetting& s) {
   if (device().type == DeviceType::cpu || s.eager) return work;
@@ -44,6 +46,7 @@ void require_known(const std::string& model) {
 
 Work model_work(const ModelSetting& setting) {
   require_known(setting.model);
+  if (is_detector(setting.model)) return detector_work(setting);
   return is_vae(setting.model) ? vae_work(setting) : classifier_work(setting);
 }
 

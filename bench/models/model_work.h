@@ -24,7 +24,8 @@ struct ModelSetting {
 /// The names that `model_work` knows.
 std::vector<std::string> bench_model_names();
 
-/// Does the model take `size`, `in_channels` and `classes`? The autoencoders have fixed inputs.
+/// Does the model take `size`, `in_channels` and `classes`? Autoencoders and detectors have fixed
+/// inputs.
 bool takes_sizes(const std::string& model);
 /// Is inference of this setting compiled?
 bool is_compiled(const ModelSetting& setting);
@@ -35,8 +36,9 @@ Work as_graph(Work work, const ModelSetting& setting);
 
 /// A step or a batch on random inputs. A training step is forward, loss, backward and optimiser:
 /// cross-entropy and SGD with momentum for classifiers, the published losses and Adam for the
-/// autoencoders, whose inputs have sizes of their own. Inference is compiled
-/// (inference/compile.h) before the clock starts, or eager without recording.
+/// autoencoders, whose inputs have sizes of their own; of detectors bench/models/detector.h tells.
+/// Inference of classifiers is compiled (inference/compile.h) before the clock starts, or eager
+/// without recording.
 /// @throws ValueError if the model is not known or cannot take the setting
 Work model_work(const ModelSetting& setting);
 

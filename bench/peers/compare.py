@@ -6,7 +6,8 @@ Per row every arm runs in each round, one after the other on the same cores; an 
 the median within a round. Arms: `cyto bench model`; PyTorch eager in NCHW and channels_last; torch.compile in both;
 ONNX Runtime on the model exported by torch, all graph optimisations on (inference). Ratio: peer's time / ours, so above 1
 we are faster; PyTorch stands for its fastest arm. Memory: largest resident set of the process, 1e6 bytes; PyTorch's
-is that of its faster eager arm. Writes NAME.md and NAME.json to the folder.
+is that of its faster eager arm. Writes NAME.md and NAME.json to the folder. Mask R-CNN: torchvision's, with the same
+weights and images at 480 x 640 pixels; its operations alone: bench/peers/detector_ops.py.
 
 `--device cuda` compares on the card instead: batches of 128 and 256, `--precision bf16 tf32`, memory of tensors there.
 """
@@ -25,6 +26,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CLASSIFIERS = ("resnet50", "densenet121", "resnet18")
+DETECTOR = "mask-rcnn-resnet50"
 EAGER = ("torch-nchw", "torch-nhwc")
 COMPILED = ("compile-nchw", "compile-nhwc")
 ARMS = ("cytograd", *EAGER, *COMPILED, "onnxruntime")
@@ -34,7 +36,8 @@ def main_rows():
     """Model, mode, batch, repeats within a round."""
     rows = [(model, "infer", batch, 5 if batch == 1 else 1) for batch in (1, 16) for model in CLASSIFIERS]
     rows += [(model, "train", 16, 1) for model in CLASSIFIERS]
-    return rows + [("image-vae", "train", 128, 1), ("rna-vae", "train", 128, 5)]
+    rows += [("image-vae", "train", 128, 1), ("rna-vae", "train", 128, 5)]
+    return rows + [(DETECTOR, "infer", 1, 1), (DETECTOR, "train", 2, 1)]
 
 
 def card_rows(quick):
@@ -157,6 +160,8 @@ def measure(row, threads, precision, arms, args, folder):
                 continue
             if arm.endswith("nhwc") and model == "rna-vae":
                 continue  # no images
+            if model == DETECTOR and arm in COMPILED + ("onnxruntime",):
+                continue  # as many boxes as the image has: nothing that is traced once
             try:
                 running[arm] = start(arm, spec, args, folder, cores)
                 found[arm] = {"round_ms": [], "peak_mb": 0.0}

@@ -10,12 +10,14 @@ compile-nchw, compile-nhwc (torch.compile), onnxruntime; `export` writes the mod
 torch.compile then tunes and captures graphs (max-autotune). There the memory is that of tensors on the card.
 """
 import contextlib
+import importlib
 import json
 import os
 import sys
 import time
 
 CLASSIFIERS = ("resnet18", "resnet50", "densenet121")
+DETECTORS = ("mask-rcnn-resnet18", "mask-rcnn-resnet50")  # at 480 x 640 pixels, as bench/models/detector.cpp
 
 
 def status_mb(field):
@@ -69,7 +71,45 @@ def layout_of(torch, spec):
     return torch.channels_last if spec["arm"].endswith("nhwc") else torch.contiguous_format
 
 
+def reference(name):
+    """A module of tests/reference."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/reference"))
+    return importlib.import_module(name)
+
+
+def detector(torch, spec):
+    """Mask R-CNN with the weights that Cytograd's has, its images and, for each, its objects."""
+    parity = reference("mask_rcnn_parity")
+    height, width = 480, 640
+    model = parity.make(spec["model"].removeprefix("mask-rcnn-"), 2, height, width, torch.float32, trainable_layers=3)
+    model = model.to("cuda" if on_card(spec) else "cpu").to(memory_format=layout_of(torch, spec))
+    images = [parity.image(n, height, width, torch.float32) for n in range(spec["batch"])]
+    boxes, masks = [], []
+    for i in range(8):
+        ry, rx, y, x = 40 + 10 * (i % 4), 75 - 10 * (i % 4), 120 + 240 * (i // 4), 80 + 160 * (i % 4)
+        boxes.append([x - rx, y - ry, x + rx + 1, y + ry + 1])
+        masks.append(parity.ellipse(height, width, y, x, ry, rx))
+    target = {"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.ones(8, dtype=torch.int64),
+              "masks": torch.stack(masks)}
+    return model, images, [target] * spec["batch"]
+
+
+def detection(spec):
+    torch = torch_setup(spec)
+    imported = status_mb("VmRSS")
+    model, images, _ = detector(torch, spec)
+    model.eval()
+
+    def run():
+        with torch.inference_mode(), precision(torch, spec):
+            return model(images)
+
+    return run, imported
+
+
 def inference(spec):
+    if spec["model"] in DETECTORS:
+        return detection(spec)
     torch = torch_setup(spec)
     imported = status_mb("VmRSS")
     model = classifier(spec).eval().to(memory_format=layout_of(torch, spec))
@@ -93,9 +133,7 @@ def inference(spec):
 
 def vae_loss(torch, spec):
     """A function without arguments that gives the loss of a step, and the model."""
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/reference"))
-    import vae_parity
-
+    vae_parity = reference("vae_parity")
     batch = spec["batch"]
     if spec["model"] == "rna-vae":
         model = vae_parity.RnaVae()
@@ -122,6 +160,15 @@ def training(spec):
         def loss():
             with precision(torch, spec):
                 return torch.nn.functional.cross_entropy(model(x), labels)
+    elif spec["model"] in DETECTORS:
+        model, images, targets = detector(torch, spec)
+        model.train()
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimiser = torch.optim.SGD(trained, lr=1e-6, momentum=0.9, fused=True)
+
+        def loss():
+            with precision(torch, spec):
+                return sum(model(images, targets).values())
     else:
         model, plain = vae_loss(torch, spec)
 

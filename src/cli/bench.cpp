@@ -77,7 +77,7 @@ Json machine_json(const DeviceOptions& o) {
   return json;
 }
 
-// Fills in what was given; the autoencoders take none of it.
+// Fills in what was given; autoencoders and detectors take none of it.
 void apply_sizes(ModelOptions& o) {
   const bool takes = bench::takes_sizes(o.setting.model);
   const auto apply = [&](const char* name, const std::optional<int64_t>& given, int64_t& value) {

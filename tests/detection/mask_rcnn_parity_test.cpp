@@ -4,11 +4,12 @@
 #include <cmath>
 #include <map>
 
-#include "cytograd/models/mask_rcnn/weights.h"
+#include "bench/support/counted_detector.h"
 #include "cytograd/optim/clip.h"
 #include "detection/mask_rcnn_expected.h"
 
 using namespace cytograd;
+using bench::ellipse_masks;
 using detection::Box;
 
 /// @file
@@ -16,72 +17,6 @@ using detection::Box;
 /// tests/reference/mask_rcnn_parity.py repeats.
 
 namespace {
-
-constexpr uint64_t first_image = 1000000;
-
-std::vector<double> uniform(uint64_t number, int64_t count) {
-  std::vector<double> out(static_cast<size_t>(count));
-  for (size_t e = 0; e < out.size(); ++e) {
-    uint64_t v = (number << 32) + e + 0x9E3779B97F4A7C15ull;
-    v = (v ^ (v >> 30)) * 0xBF58476D1CE4E5B9ull;
-    v = (v ^ (v >> 27)) * 0x94D049BB133111EBull;
-    v ^= v >> 31;
-    out[e] = static_cast<double>(v >> 11) * 0x1p-53;
-  }
-  return out;
-}
-
-// A tensor of a state dict in PyTorch's layout.
-Tensor filled(const std::string& name, uint64_t number, const Shape& shape) {
-  std::vector<double> values = uniform(number, shape.numel());
-  double offset = -0.1, factor = 0.2;
-  if (name.ends_with("running_var")) {
-    offset = 0.5, factor = 1;
-  } else if (shape.ndim() >= 2) {
-    const double gain = name.starts_with("backbone.")                      ? 1
-                        : name.find("box_predictor.") != std::string::npos ? 0.5
-                                                                           : std::sqrt(2.0);
-    offset = -std::sqrt(3.0 / static_cast<double>(shape.numel() / shape[0])) * gain;
-    factor = -2 * offset;
-  } else if (name.ends_with("weight")) {
-    offset = 0.5, factor = 0.5;
-  }
-  for (double& value : values) value = offset + factor * value;
-  return Tensor::from(values, shape).to(Dtype::float32);
-}
-
-void fill(const models::MaskRcnn& model) {
-  std::map<std::string, Tensor> sorted;
-  for (const auto& [name, tensor] : nn::to_torch_layout(model.state_dict()))
-    sorted.emplace(name, tensor);
-  nn::NamedTensors state;
-  for (const auto& [name, tensor] : sorted)
-    state.emplace_back(name, filled(name, state.size(), tensor.shape()));
-  models::load_detector(model, state);
-}
-
-Tensor image(uint64_t number, int64_t height, int64_t width) {
-  const Tensor planes =
-      Tensor::from(uniform(first_image + number, 3 * height * width), {3, height, width});
-  return permute(planes, {1, 2, 0}).contiguous().to(Dtype::float32);
-}
-
-struct Ellipse {
-  double y, x, ry, rx;
-};
-Tensor ellipses(int64_t height, int64_t width, const std::vector<Ellipse>& list) {
-  const Tensor out =
-      Tensor::zeros({static_cast<int64_t>(list.size()), height, width}, Dtype::uint8);
-  uint8_t* to = out.data<uint8_t>();
-  for (const Ellipse& e : list)
-    for (int64_t y = 0; y < height; ++y)
-      for (int64_t x = 0; x < width; ++x) {
-        const double dy = (static_cast<double>(y) - e.y) / e.ry,
-                     dx = (static_cast<double>(x) - e.x) / e.rx;
-        *to++ = dy * dy + dx * dx <= 1 ? 1 : 0;
-      }
-  return out;
-}
 
 void check_near(double actual, double expected, double tolerance) {
   CAPTURE(actual);
@@ -175,10 +110,10 @@ TEST_CASE("Mask R-CNN with ResNet-50 equals torchvision's, part by part") {
   models::MaskRcnn model(unlimited(options));
   CHECK(model.state_dict().size() == 307);
   CHECK(model.parameter_count() == 43922395);
-  CHECK(uniform(0, 3)[2] == doctest::Approx(0.591190).epsilon(1e-5));
-  CHECK(uniform(first_image, 1)[0] == doctest::Approx(0.951946).epsilon(1e-5));
-  fill(model);
-  const std::vector<Tensor> images{image(0, 128, 160)};
+  CHECK(bench::counted_values(0, 3)[2] == doctest::Approx(0.591190).epsilon(1e-5));
+  CHECK(bench::counted_values(1000000, 1)[0] == doctest::Approx(0.951946).epsilon(1e-5));
+  bench::fill_counted(model);
+  const std::vector<Tensor> images{bench::counted_image(0, 128, 160)};
   const Expected& expected = resnet50_expected;
   {
     const NoGrad no_grad;
@@ -221,7 +156,7 @@ TEST_CASE("Mask R-CNN with ResNet-50 equals torchvision's, part by part") {
   check_detections(model, images, expected);
   const models::Target target{{{30, 20, 111, 101}, {101, 44, 150, 117}},
                               {1, 1},
-                              ellipses(128, 160, {{60, 70, 40, 40}, {80, 125, 36, 24}}),
+                              ellipse_masks(128, 160, {{60, 70, 40, 40}, {80, 125, 36, 24}}),
                               {},
                               "one"};
   check_losses(model, images, {target}, expected);
@@ -234,11 +169,12 @@ TEST_CASE("Mask R-CNN with ResNet-18 equals torchvision's on a batch of odd size
   options.input.min_size = {128};
   options.input.max_size = 200;
   models::MaskRcnn model(unlimited(options));
-  fill(model);
-  const std::vector<Tensor> images{image(0, 97, 131), image(1, 150, 64)};
+  bench::fill_counted(model);
+  const std::vector<Tensor> images{bench::counted_image(0, 97, 131),
+                                   bench::counted_image(1, 150, 64)};
   const models::Target objects{{{11, 9, 62, 71}, {60, 30, 110, 83}},
                                {1, 2},
-                               ellipses(97, 131, {{40, 36, 31, 25}, {56, 85, 26, 25}}),
+                               ellipse_masks(97, 131, {{40, 36, 31, 25}, {56, 85, 26, 25}}),
                                {},
                                "objects"};
   models::Target nothing;

@@ -1,6 +1,7 @@
 """Prints tests/detection/mask_rcnn_expected.h: what torchvision's Mask R-CNN gives.
 
-Weights and images come from a counter that the test repeats, so that no file is shared.
+Weights and images come from a counter that bench/support/counted_detector.h repeats, so that no file is shared;
+bench/peers/worker.py takes them from here.
 """
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 IMAGE = 1000000  # number of the first image; weights have smaller ones
-UNLIMITED = 10**6
+UNLIMITED = {"rpn_batch_size_per_image": 10**6, "box_batch_size_per_image": 10**6, "box_positive_fraction": 0.5}
 
 
 def uniform(number, count):
@@ -36,12 +37,10 @@ def fill(name, number, shape):
     return torch.tensor(u.reshape(shape))
 
 
-def make(backbone, classes, min_size, max_size, dtype):
+def make(backbone, classes, min_size, max_size, dtype, trainable_layers=5, **options):
     body = resnet_fpn_backbone(backbone_name=backbone, weights=None, norm_layer=FrozenBatchNorm2d,
-                               trainable_layers=5)
-    model = MaskRCNN(body, num_classes=classes, min_size=min_size, max_size=max_size,
-                     rpn_batch_size_per_image=UNLIMITED, box_batch_size_per_image=UNLIMITED,
-                     box_positive_fraction=0.5)
+                               trainable_layers=trainable_layers)
+    model = MaskRCNN(body, num_classes=classes, min_size=min_size, max_size=max_size, **options)
     state = model.state_dict()
     for number, name in enumerate(sorted(state)):
         state[name].copy_(fill(name, number, tuple(state[name].shape)))
@@ -100,7 +99,7 @@ def print_detections(model, images, most):
 
 
 def spec_case(dtype):
-    model = make("resnet50", 2, 128, 256, dtype)
+    model = make("resnet50", 2, 128, 256, dtype, **UNLIMITED)
     model.eval()
     images = [image(0, 128, 160, dtype)]
     with torch.no_grad():
@@ -145,7 +144,7 @@ def spec_case(dtype):
 
 def odd_case(dtype):
     """Two images of odd sizes, resized by unequal ratios; the second has no objects."""
-    model = make("resnet18", 3, 128, 200, dtype)
+    model = make("resnet18", 3, 128, 200, dtype, **UNLIMITED)
     images = [image(0, 97, 131, dtype), image(1, 150, 64, dtype)]
     targets = [{
         "boxes": torch.tensor([[11, 9, 62, 71], [60, 30, 110, 83]], dtype=dtype),
@@ -165,12 +164,13 @@ def odd_case(dtype):
     print("};")
 
 
-torch.manual_seed(0)
-print("""#pragma once
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    print("""#pragma once
 
 // Printed by tests/reference/mask_rcnn_parity.py (float64).
 
 #include "detection/mask_rcnn_parity.h"
 """)
-spec_case(torch.float64)
-odd_case(torch.float64)
+    spec_case(torch.float64)
+    odd_case(torch.float64)
