@@ -9,11 +9,13 @@
 #include "cytograd/core/random.h"
 #include "lab.h"
 
-// SIGKILL at 60 moments: 30 of the whole run, 30 while a checkpoint is being written.
+// SIGKILL at moments of the whole run, and while a checkpoint is being written: 60 of a classifier,
+// 8 of a detector.
 
 using namespace cytograd;
 using test::cyto;
 using test::Lab;
+using test::Smears;
 namespace fs = std::filesystem;
 
 namespace {
@@ -52,14 +54,16 @@ bool writes_checkpoint(const std::string& run) {
 }
 
 // Kills `rounds` runs where `wait` says, resumes each and compares it with one that was let be.
-void kill_and_resume(int rounds, const char* name,
+// @param L  test::Lab or test::Smears   @param epochs  that it trains
+template <class L>
+void kill_and_resume(int rounds, size_t epochs, const char* name,
                      const std::function<void(Rng&, const std::string&, double whole)>& wait) {
-  const Lab lab;
+  const L lab;
   const auto begin = Clock::now();
   REQUIRE(cyto(lab.train("a")).exit == 0);
   const double whole = seconds_since(begin);
   const std::vector<int64_t> steps = logged_steps(lab.folder / "a");
-  REQUIRE(steps.size() == 4);
+  REQUIRE(steps.size() == epochs);
   Rng rng(static_cast<uint64_t>(getpid()), name);
   int killed = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -86,9 +90,10 @@ void any_moment(Rng& rng, const std::string&, double whole) {
   test::pause(rng.uniform(0.02, 0.95) * whole);
 }
 
-// After the k-th checkpoint was begun, a random part of a millisecond later.
+// After the k-th of the first `most` checkpoints was begun, a random part of a millisecond later.
+template <int64_t most>
 void while_writing(Rng& rng, const std::string& run, double whole) {
-  const int64_t wanted = 1 + rng.below(5);
+  const int64_t wanted = 1 + rng.below(most);
   const auto begin = Clock::now();
   bool before = false;
   for (int64_t seen = 0; seen < wanted && seconds_since(begin) < 4 * whole;) {
@@ -104,14 +109,20 @@ void while_writing(Rng& rng, const std::string& run, double whole) {
 }  // namespace
 
 TEST_CASE("kill9: at 15 random moments, a resumed run ends with the same bytes") {
-  kill_and_resume(15, "kill9-a", any_moment);
+  kill_and_resume<Lab>(15, 4, "kill9-a", any_moment);
 }
 TEST_CASE("kill9: at 15 other random moments, a resumed run ends with the same bytes") {
-  kill_and_resume(15, "kill9-b", any_moment);
+  kill_and_resume<Lab>(15, 4, "kill9-b", any_moment);
 }
 TEST_CASE("kill9: at 15 moments of checkpoint writing, a resumed run ends with the same bytes") {
-  kill_and_resume(15, "kill9-c", while_writing);
+  kill_and_resume<Lab>(15, 4, "kill9-c", while_writing<5>);
 }
 TEST_CASE("kill9: at 15 other moments of checkpoint writing, it ends with the same bytes") {
-  kill_and_resume(15, "kill9-d", while_writing);
+  kill_and_resume<Lab>(15, 4, "kill9-d", while_writing<5>);
+}
+TEST_CASE("kill9: a detector's training, at 4 random moments, ends with the same bytes") {
+  kill_and_resume<Smears>(4, 2, "kill9-e", any_moment);
+}
+TEST_CASE("kill9: a detector's training, at 4 moments of writing, ends with the same bytes") {
+  kill_and_resume<Smears>(4, 2, "kill9-f", while_writing<3>);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -14,8 +16,21 @@ namespace cytograd::test {
 
 using Words = std::vector<std::string>;
 
+/// A folder for runs, and what is in them.
+class RunsFolder {
+ public:
+  std::string last(const std::string& run) const { return file(run, "checkpoints/last"); }
+  std::string file(const std::string& run, const std::string& name) const {
+    return read_file(folder / (run + "/" + name));
+  }
+  bool has(const std::string& run, const std::string& name) const {
+    return std::filesystem::exists(folder / (run + "/" + name));
+  }
+  TempFolder folder;
+};
+
 /// Images, and the command line of a run of half a second on them.
-class Lab {
+class Lab : public RunsFolder {
  public:
   Lab() : data(folder / "data") { write_discs(data, {"large", "small", "tiny"}, 12); }
   Words train(const std::string& run, const Words& more = {}) const {
@@ -26,15 +41,50 @@ class Lab {
     return out;
   }
   Words resume(const std::string& run) const { return {"train", "--resume", folder / run}; }
-  std::string last(const std::string& run) const { return file(run, "checkpoints/last"); }
-  std::string file(const std::string& run, const std::string& name) const {
-    return read_file(folder / (run + "/" + name));
-  }
-  bool has(const std::string& run, const std::string& name) const {
-    return std::filesystem::exists(folder / (run + "/" + name));
-  }
-  TempFolder folder;
   std::string data;
+};
+
+/// Small drawn smears, and the command line of a detector that is trained on them in seconds.
+class Smears : public RunsFolder {
+ public:
+  Smears() {
+    const auto made =
+        cyto({"synth", "smears", "-o", folder / "data", "--count", "12", "--width", "128",
+              "--height", "96", "--microns-per-pixel", "0.5", "--format", "png"});
+    REQUIRE_MESSAGE(made.exit == 0, made.err);
+  }
+  Words train(const std::string& run, const Words& more = {}) const {
+    Words out = {"segment",
+                 "train",
+                 "--data",
+                 folder / "data",
+                 "--output",
+                 folder / run,
+                 "--min-size",
+                 "64",
+                 "--max-size",
+                 "96",
+                 "--epochs",
+                 "2",
+                 "--smallest-anchor",
+                 "8",
+                 "--detector-channels",
+                 "16",
+                 "--detector-hidden",
+                 "32",
+                 "--regions",
+                 "32",
+                 "--proposals",
+                 "64",
+                 "--ema",
+                 "0.9",
+                 "--nucleus"};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+  Words resume(const std::string& run) const {
+    return {"segment", "train", "--resume", folder / run};
+  }
 };
 
 inline void pause(double seconds) {

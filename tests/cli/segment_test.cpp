@@ -14,52 +14,11 @@
 
 using namespace cytograd;
 using test::cyto;
+using test::Smears;
 using test::Words;
 namespace fs = std::filesystem;
 
 namespace {
-
-// Small drawn smears, and the command line of a detector that is trained on them in seconds.
-class Smears {
- public:
-  Smears() {
-    const auto made =
-        cyto({"synth", "smears", "-o", folder / "data", "--count", "12", "--width", "128",
-              "--height", "96", "--microns-per-pixel", "0.5", "--format", "png"});
-    REQUIRE_MESSAGE(made.exit == 0, made.err);
-  }
-  Words train(const std::string& run, const Words& more = {}) const {
-    Words out = {"segment",
-                 "train",
-                 "--data",
-                 folder / "data",
-                 "--output",
-                 folder / run,
-                 "--min-size",
-                 "64",
-                 "--max-size",
-                 "96",
-                 "--epochs",
-                 "2",
-                 "--smallest-anchor",
-                 "8",
-                 "--detector-channels",
-                 "16",
-                 "--detector-hidden",
-                 "32",
-                 "--regions",
-                 "32",
-                 "--proposals",
-                 "64",
-                 "--ema",
-                 "0.9",
-                 "--nucleus"};
-    out.insert(out.end(), more.begin(), more.end());
-    return out;
-  }
-  std::string file(const std::string& name) const { return read_file(folder / name); }
-  TempFolder folder;
-};
 
 void check_predict(const Smears& lab) {
   const std::string found = lab.folder / "found";
@@ -154,8 +113,7 @@ TEST_CASE("segment: a training that was stopped ends with the same bytes") {
   const auto resumed = cyto({"segment", "train", "--resume", lab.folder / "stopped"});
   REQUIRE_MESSAGE(resumed.exit == 0, resumed.err);
   for (const char* name : {"checkpoints/last", "metrics.csv", "metrics.jsonl", "results.json"})
-    CHECK_MESSAGE(
-        lab.file(std::string("whole/") + name) == lab.file(std::string("stopped/") + name), name);
+    CHECK_MESSAGE(lab.file("whole", name) == lab.file("stopped", name), name);
 }
 
 TEST_CASE("segment: runs of detectors and of classifiers are told apart") {
