@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -153,6 +154,34 @@ TEST_CASE("segment: settings and bad input") {
   REQUIRE_MESSAGE(dry.exit == 0, dry.err);
   CHECK(nlohmann::json::parse(dry.out)["epochs"] == 2);
   CHECK(!fs::exists(lab.folder / "d"));
+}
+
+TEST_CASE("segment: a field without objects and one whose masks are empty train as they can") {
+  const Smears lab;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(lab.folder / "data/Annotations"))
+    names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  write_file_atomically(lab.folder / ("data/Annotations/" + names[0] + ".xml"),
+                        "<annotation><size><width>128</width><height>96</height></size>"
+                        "</annotation>");
+  for (size_t i = 0; i < 2; ++i)
+    write_label_png(lab.folder / ("data/instances/" + names[i] + ".png"), LabelImage(96, 128));
+  // All fields train, so that both do.
+  const Words all = {"--epochs", "1", "--test-fraction", "0", "--val-fraction", "0"};
+  const auto some = cyto(lab.train("some", all));
+  REQUIRE_MESSAGE(some.exit == 0, some.err);
+  CHECK(some.err.find("[mask.missing]") != std::string::npos);
+  // Not one mask in the whole set: boxes are learned, masks are scored as "nothing to find".
+  for (const std::string& name : names)
+    write_label_png(lab.folder / ("data/instances/" + name + ".png"), LabelImage(96, 128));
+  Words boxes = all;
+  boxes.push_back("--json");
+  const auto none = cyto(lab.train("none", boxes));
+  REQUIRE_MESSAGE(none.exit == 0, none.err);
+  const auto scores = nlohmann::json::parse(none.out);
+  CHECK(scores["box"]["AP"].is_number());
+  CHECK((scores["mask"].is_null() || scores["mask"]["AP"].is_null()));
 }
 
 TEST_CASE("segment: images of one pixel, of too many, and files that are none") {
