@@ -26,9 +26,24 @@ void add_detector_choice(CLI::App& command, DetectorChoice& choice) {
       ->capture_default_str();
 }
 
-std::vector<std::string> image_paths(const std::vector<std::string>& given) {
-  std::vector<std::string> out;
-  for (const Sample& sample : unlabelled(given).samples) out.push_back(sample.path);
+DetectionWork open_work(const DetectorChoice& choice, const std::vector<std::string>& paths,
+                        int64_t max_pixels, Device device) {
+  DetectionWork out{load_trained_detector(choice.run, choice.checkpoint, device), {}, {}};
+  for (const Sample& sample : unlabelled(paths).samples) out.paths.push_back(sample.path);
+  out.reading.max_pixels = max_pixels > 0 ? max_pixels : out.trained.config.max_pixels;
+  return out;
+}
+
+std::vector<detection::FoundObject> search_image(const TrainedDetector& trained, const Image& image,
+                                                 const Search& search, const std::string& path,
+                                                 int64_t* not_finite) {
+  const detection::TileOptions tiles =
+      tiles_for(trained, image.height, image.width, search.side, search.overlap);
+  if (tiles.side > 0)
+    console().detail(escape_control(path) + ": tiles of " + std::to_string(tiles.side) + " pixels");
+  std::vector<detection::FoundObject> out =
+      find_objects(*trained.model, image, tiles, path, not_finite);
+  std::erase_if(out, [&](const detection::FoundObject& o) { return !(o.score >= search.score); });
   return out;
 }
 

@@ -17,8 +17,28 @@ struct DetectorChoice {
 };
 void add_detector_choice(CLI::App& command, DetectorChoice& choice);
 
-/// Images that are not annotated: files, and those below folders in order of their bytes.
-std::vector<std::string> image_paths(const std::vector<std::string>& given);
+/// A detector, and images for it that are not annotated: files, and those below folders in order of
+/// their bytes.
+struct DetectionWork {
+  TrainedDetector trained;
+  std::vector<std::string> paths;
+  ImageOptions reading;
+};
+/// @param max_pixels  of an image; 0: as in the run
+DetectionWork open_work(const DetectorChoice& choice, const std::vector<std::string>& paths,
+                        int64_t max_pixels, Device device);
+
+/// How objects are sought in an image.
+struct Search {
+  double score = 0.5;     ///< least of an object
+  int64_t side = 0;       ///< of tiles, as tiles_for
+  double overlap = 0.25;  ///< of tiles, share of their side
+};
+/// Objects of one image with at least that score. @param not_finite  candidates left out are added
+std::vector<detection::FoundObject> search_image(const TrainedDetector& trained, const Image& image,
+                                                 const Search& search, const std::string& path,
+                                                 int64_t* not_finite = nullptr);
+
 /// A name for results of an image: its stem, numbered where several have the same.
 std::vector<std::string> result_names(const std::vector<std::string>& paths);
 

@@ -35,8 +35,8 @@ int64_t trained_scale(const TrainedDetector& trained, int64_t shorter) {
 }
 
 // Every crop, or every cell that is found in a field.
-std::vector<Cell> cells_of(const Options& o, const TrainedDetector& trained,
-                           const std::vector<std::string>& paths, const ImageOptions& reading) {
+std::vector<Cell> cells_of(const Options& o, const DetectionWork& work) {
+  const std::vector<std::string>& paths = work.paths;
   std::vector<Cell> out;
   const auto progress = counting("fields");
   for (size_t n = 0; n < paths.size(); ++n) {
@@ -44,12 +44,10 @@ std::vector<Cell> cells_of(const Options& o, const TrainedDetector& trained,
       out.push_back({paths[n], paths[n], {}});
       continue;
     }
-    const Image field = read_image(paths[n], reading);
     int64_t number = 0;
-    for (const detection::FoundObject& found : find_objects(
-             *trained.model, field, tiles_for(trained, field.height, field.width, 0), paths[n]))
-      if (found.score >= o.cell.score &&
-          trained.classes[static_cast<size_t>(found.label - 1)] != "nucleus")
+    for (const detection::FoundObject& found : search_image(
+             work.trained, read_image(paths[n], work.reading), {.score = o.cell.score}, paths[n]))
+      if (work.trained.classes[static_cast<size_t>(found.label - 1)] != "nucleus")
         out.push_back({paths[n], paths[n] + "#" + std::to_string(++number), found.box});
     progress(static_cast<int64_t>(n) + 1, static_cast<int64_t>(paths.size()));
   }
@@ -100,17 +98,15 @@ void run(Options& o) {
   require_new_file(o.output, o.force);
   o.cell.level = o.level == "auto" ? -1 : o.level[0] - '0';
   const Device device = device_of(o);
-  TrainedDetector trained = load_trained_detector(o.detector.run, o.detector.checkpoint, device);
+  DetectionWork work = open_work(o.detector, o.paths, o.max_pixels, device);
+  TrainedDetector& trained = work.trained;
   if (!trained.model->options().masks)
     throw ConfigError(Fault{"cli", o.detector.run, "", "a detector without masks",
                             "a run with --detector mask_rcnn", ""});
-  const std::vector<std::string> paths = image_paths(o.paths);
-  ImageOptions reading;
-  reading.max_pixels = o.max_pixels > 0 ? o.max_pixels : trained.config.max_pixels;
-  const std::vector<Cell> cells = cells_of(o, trained, paths, reading);
+  const std::vector<Cell> cells = cells_of(o, work);
   int64_t shorter = o.side;
   if (!o.fields) {
-    const Image first = read_image(paths[0], reading);
+    const Image first = read_image(work.paths[0], work.reading);
     shorter = std::min(first.height, first.width);
   }
   const int64_t min_size = o.min_size > 0 ? o.min_size : trained_scale(trained, shorter);
@@ -129,7 +125,7 @@ void run(Options& o) {
   Image field;
   for (const Cell& cell : cells) {
     if (cell.path != open || open.empty()) {
-      field = read_image(cell.path, reading);
+      field = read_image(cell.path, work.reading);
       open = cell.path;
     }
     detection::Box box = cell.box;

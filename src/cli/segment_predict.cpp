@@ -23,8 +23,8 @@ struct Options : CommonOptions {
   DetectorChoice detector;
   std::vector<std::string> paths;
   std::string on_bad_image = "error";
-  double score = 0.5, overlap = 0.25;
-  int64_t tile = 0, max_pixels = 0;
+  Search search;
+  int64_t max_pixels = 0;
   bool whole = false, no_overlays = false, no_labels = false;
 };
 
@@ -188,11 +188,10 @@ std::string summary_text(const std::vector<FileSummary>& files, const TrainedDet
 
 void run(Options& o) {
   prepare_folder(o);
-  const TrainedDetector trained =
-      load_trained_detector(o.detector.run, o.detector.checkpoint, device_of(o));
-  const std::vector<std::string> paths = image_paths(o.paths), names = result_names(paths);
-  ImageOptions reading;
-  reading.max_pixels = o.max_pixels > 0 ? o.max_pixels : trained.config.max_pixels;
+  if (o.whole) o.search.side = -1;
+  const DetectionWork work = open_work(o.detector, o.paths, o.max_pixels, device_of(o));
+  const TrainedDetector& trained = work.trained;
+  const std::vector<std::string>&paths = work.paths, names = result_names(paths);
   PredictWriter writer(o, trained);
   Predictions unread;  // what could not be read, by place
   int64_t not_finite = 0;
@@ -201,20 +200,13 @@ void run(Options& o) {
     throw_if_stopped("pictures of " + std::to_string(n) + " images are whole, the tables are not");
     Image image;
     try {
-      image = read_image(paths[n], reading);
+      image = read_image(paths[n], work.reading);
     } catch (const IoError& e) {
       unread.faults.emplace(static_cast<int64_t>(n), e.fault());
       continue;
     }
-    const detection::TileOptions tiles =
-        tiles_for(trained, image.height, image.width, o.whole ? -1 : o.tile, o.overlap);
-    if (tiles.side > 0)
-      console().detail(escape_control(paths[n]) + ": tiles of " + std::to_string(tiles.side) +
-                       " pixels");
-    std::vector<FoundObject> objects =
-        find_objects(*trained.model, image, tiles, paths[n], &not_finite);
-    std::erase_if(objects, [&o](const FoundObject& f) { return !(f.score >= o.score); });
-    writer.add(paths[n], names[n], image, objects);
+    writer.add(paths[n], names[n], image,
+               search_image(trained, image, o.search, paths[n], &not_finite));
     progress(static_cast<int64_t>(n) + 1, static_cast<int64_t>(paths.size()));
   }
   writer.commit();
@@ -236,15 +228,15 @@ void add_segment_predict(CLI::App& segment) {
       "cyto segment predict --run runs/cells slides/ -o found/ --tile 1024 --score 0.7\n");
   add_detector_choice(*command, o->detector);
   command->add_option("path", o->paths, "Images or folders of images")->required();
-  command->add_option("--score", o->score, "Least score of an object")
+  command->add_option("--score", o->search.score, "Least score of an object")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command
-      ->add_option("--tile", o->tile,
+      ->add_option("--tile", o->search.side,
                    "Side of the tiles of large fields, pixels; 0: as the training fields")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
       ->capture_default_str();
-  command->add_option("--overlap", o->overlap, "Overlap of tiles, share of their side")
+  command->add_option("--overlap", o->search.overlap, "Overlap of tiles, share of their side")
       ->check(CLI::Range(0.0, 0.9))
       ->capture_default_str();
   command->add_flag("--whole", o->whole, "Never in tiles");

@@ -77,6 +77,19 @@ nn::NamedTensors Checkpoint::part(const std::string& prefix) const {
   return out;
 }
 
+nn::NamedTensors Checkpoint::weights() const {
+  nn::NamedTensors out = part("");
+  for (auto& [name, tensor] : out)
+    if (const auto averaged = tensors.find("ema/" + name); averaged != tensors.end())
+      tensor = averaged->second;
+  return out;
+}
+
+std::string checkpoint_file(const std::string& run, const std::string& which) {
+  const CheckpointStore store(run);
+  return store.resolve(which == "best" && !store.has("best") ? "last" : which);
+}
+
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint,
                       const TrainConfig& config) {
   std::map<std::string, std::string> metadata = checkpoint.metadata;

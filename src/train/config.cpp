@@ -9,6 +9,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/method.h"
+#include "train/settings.h"
 
 namespace cytograd {
 
@@ -141,10 +142,6 @@ void apply_method_defaults(ResolvedConfig& out, bool protocol) {
 namespace {
 
 void check_guided(const TrainConfig& c) {
-  const auto conflict = [](const std::string& found, const std::string& expected,
-                           const std::string& hint = "") {
-    throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
-  };
   if (c.val_classifier == "head" && !has_head(c))
     conflict("method.val_classifier head with " + c.method, "knn or grid",
              "the method trains no classifier");
@@ -166,16 +163,27 @@ void check_guided(const TrainConfig& c) {
 
 }  // namespace
 
+void check_common(const TrainConfig& c) {
+  // A file of splits says how many folds there are.
+  if (c.splits.empty() && c.fold >= c.folds)
+    conflict(
+        "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
+        "a fold below split.folds", "folds are counted from 0");
+  if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
+    conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum");
+  if (c.min_lr > c.lr)
+    conflict("schedule.min_lr " + format_double(c.min_lr) + " is above optimizer.lr " +
+                 format_double(c.lr),
+             "at most the learning rate");
+}
+
 void check_config(const TrainConfig& c) {
   if (c.detector != "none")
     throw ConfigError(Fault{"cfg", "", "", "segment.detector " + c.detector, "none",
                             "`cyto segment train` trains detectors"});
   check_method(c);
   check_guided(c);
-  const auto conflict = [](const std::string& found, const std::string& expected,
-                           const std::string& hint) {
-    throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
-  };
+  check_common(c);
   if (c.synthetic > 0 && c.synthetic < 60)
     conflict("data.synthetic is " + std::to_string(c.synthetic), "at least 60",
              "each of fifteen classes needs cells to learn from and to test with");
@@ -185,11 +193,6 @@ void check_config(const TrainConfig& c) {
   if (!c.stain_target.empty() && c.stain == "none")
     conflict("input.stain_target without input.stain", "--stain reinhard or macenko",
              "leave --stain-target out");
-  // A file of splits says how many folds there are.
-  if (c.splits.empty() && c.fold >= c.folds)
-    conflict(
-        "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
-        "a fold below split.folds", "folds are counted from 0");
   if (!c.splits.empty() && c.folds > 1)
     conflict("both split.file and split.folds are given", "one of them",
              "the file says how many folds there are");
@@ -197,26 +200,19 @@ void check_config(const TrainConfig& c) {
   const bool val = c.select == "inner" ? c.val_fraction > 0 : c.select == "val-fold" && held;
   if (c.patience > 0 && !val && c.splits.empty())
     conflict("train.patience without a validation part",
-             c.select == "inner" ? "split.val_fraction above 0" : "split.select inner", "");
+             c.select == "inner" ? "split.val_fraction above 0" : "split.select inner");
   for (const std::string& name : c.unseen)
     if (std::find(c.train_domains.begin(), c.train_domains.end(), name) != c.train_domains.end())
-      conflict("domain " + name + " is in split.unseen and in split.train_domains", "one of them",
-               "");
-  if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
-    conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum", "");
+      conflict("domain " + name + " is in split.unseen and in split.train_domains", "one of them");
   if (c.steps_per_epoch > 0 && c.order == "shuffle")
     conflict("train.steps_per_epoch with train.order shuffle", "an order with replacement",
              "an epoch of shuffle is every image once");
   if (c.domain_bn && !over_domains(c))
-    conflict("model.domain_bn with train.order " + c.order, "domains or domains_balanced", "");
-  if (c.domain_bn && c.joint_bn) conflict("model.domain_bn with model.joint_bn", "one of them", "");
+    conflict("model.domain_bn with train.order " + c.order, "domains or domains_balanced");
+  if (c.domain_bn && c.joint_bn) conflict("model.domain_bn with model.joint_bn", "one of them");
   if (c.domain_bn && c.freeze_bn)
     conflict("model.domain_bn with model.freeze_bn", "one of them",
              "frozen statistics belong to no domain");
-  if (c.min_lr > c.lr)
-    conflict("schedule.min_lr " + format_double(c.min_lr) + " is above optimizer.lr " +
-                 format_double(c.lr),
-             "at most the learning rate", "");
 }
 
 }  // namespace cytograd

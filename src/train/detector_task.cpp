@@ -10,17 +10,9 @@
 #include "cytograd/nn/state_dict.h"
 #include "cytograd/train/checkpoint.h"
 #include "cytograd/train/detector.h"
+#include "train/settings.h"
 
 namespace cytograd {
-namespace {
-
-[[noreturn]] void conflict(const std::string& found, const std::string& expected,
-                           const std::string& hint = "") {
-  throw ConfigError(Fault{"cfg", "", "", found, expected, hint});
-}
-
-}  // namespace
-
 bool is_detector_setting(const ConfigField& field) {
   static const std::vector<std::string> sections = {"segment", "schedule"};
   static const std::vector<std::string> keys = {"split.file",          "split.folds",
@@ -81,18 +73,9 @@ void check_detector_config(const TrainConfig& c) {
              "at least segment.min_size with its jitter, " +
                  std::to_string(static_cast<int64_t>(std::ceil(most))));
   if (c.freeze > 4) conflict("model.freeze " + std::to_string(c.freeze), "at most 4");
-  if (c.splits.empty() && c.fold >= c.folds)
-    conflict(
-        "split.fold is " + std::to_string(c.fold) + " of " + std::to_string(c.folds) + " folds",
-        "a fold below split.folds", "folds are counted from 0");
+  check_common(c);
   if (c.patience > 0 && c.val_fraction == 0 && c.splits.empty())
     conflict("train.patience without a validation part", "split.val_fraction above 0");
-  if (c.nesterov && (c.optimizer != "sgd" || c.momentum == 0))
-    conflict("optimizer.nesterov with " + c.optimizer, "sgd with momentum");
-  if (c.min_lr > c.lr)
-    conflict("schedule.min_lr " + format_double(c.min_lr) + " is above optimizer.lr " +
-                 format_double(c.lr),
-             "at most the learning rate");
   if (c.precision == "bfloat16") conflict("train.precision bfloat16", "float32 or tf32");
 }
 
@@ -110,11 +93,8 @@ FieldOptions field_options(const TrainConfig& config, const std::string& path) {
 }
 
 FieldTask load_field_data(const TrainConfig& config, const ProgressCallback& progress) {
-  if (config.data.empty()) throw ConfigError("no data set given; pass --data FOLDER [cli]");
-  std::vector<FieldOptions> options;
-  for (const std::string& path : config.data) options.push_back(field_options(config, path));
   FieldTask out;
-  out.fields = load_field_sets(options);
+  out.fields = load_field_sets(for_each_data_set(config, field_options));
   const std::string annotations = out.fields.annotation_hash();
   out.task = scan_data(out.fields.index, config, progress);
   out.task.report.hash = xxh3_128(out.task.report.hash + annotations);
@@ -195,9 +175,7 @@ namespace {
 // The file that a path means: a run's best checkpoint, or the path.
 std::string weight_file(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) return path;
-  const CheckpointStore store(path);
-  return store.resolve(store.has("best") ? "best" : "last");
+  return std::filesystem::is_directory(path, error) ? checkpoint_file(path, "best") : path;
 }
 
 }  // namespace
@@ -240,8 +218,7 @@ TrainedDetector load_trained_detector(const std::string& run, const std::string&
     out.config.max_size = std::max(out.config.max_size, 2 * min_size);
     out.config.min_size = min_size;
   }
-  const CheckpointStore store(run);
-  out.file = store.resolve(which == "best" && !store.has("best") ? "last" : which);
+  out.file = checkpoint_file(run, which);
   Checkpoint checkpoint = read_checkpoint(out.file);
   out.classes = checkpoint.classes;
   out.data_hash = checkpoint.data_hash;
@@ -249,12 +226,7 @@ TrainedDetector load_trained_detector(const std::string& run, const std::string&
   if (const auto side = checkpoint.metadata.find("cytograd.field_side");
       side != checkpoint.metadata.end())
     out.field_side = parse_int(side->second).value_or(0);
-  nn::NamedTensors weights = checkpoint.part("");
-  // Averaged weights replace the parameters; running statistics are those of the model.
-  for (auto& [name, tensor] : weights)
-    if (const auto averaged = checkpoint.tensors.find("ema/" + name);
-        averaged != checkpoint.tensors.end())
-      tensor = averaged->second;
+  const nn::NamedTensors weights = checkpoint.weights();
   checkpoint.tensors.clear();  // the optimiser's: the model takes their memory
   models::MaskRcnnOptions options =
       detector_options(out.config, static_cast<int64_t>(out.classes.size()));

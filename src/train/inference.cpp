@@ -37,24 +37,18 @@ TrainedModel load_trained(const std::string& run, const std::string& which, Devi
   require_run(run);
   ResolvedConfig resolved;
   apply_config_file(resolved, run + "/config.toml");
-  const CheckpointStore store(run);
   TrainedModel out;
   out.config = resolved.config;
   if (out.config.detector != "none")
     throw ConfigError(Fault{"cfg", run, "", "the run is of a detector", "a run of `cyto train`",
                             "`cyto segment eval` and `cyto segment predict` take this one"});
-  out.file = store.resolve(which == "best" && !store.has("best") ? "last" : which);
+  out.file = checkpoint_file(run, which);
   Checkpoint checkpoint = read_checkpoint(out.file);
   out.classes = checkpoint.classes;
   out.data_hash = checkpoint.data_hash;
   out.domains = checkpoint.domains;
   out.epoch = checkpoint.progress.epoch;
-  nn::NamedTensors weights = checkpoint.part("");
-  // Averaged weights replace the parameters; running statistics are those of the model.
-  for (auto& [name, tensor] : weights)
-    if (const auto averaged = checkpoint.tensors.find("ema/" + name);
-        averaged != checkpoint.tensors.end())
-      tensor = averaged->second;
+  const nn::NamedTensors weights = checkpoint.weights();
   const TensorMap method = [&] {
     TensorMap all;
     for (const auto& [name, tensor] : checkpoint.part("method/")) all.emplace(name, tensor);

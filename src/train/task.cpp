@@ -8,6 +8,7 @@
 #include "cytograd/io/text.h"
 #include "cytograd/models/registry.h"
 #include "cytograd/train/method.h"
+#include "train/settings.h"
 
 namespace cytograd {
 
@@ -28,10 +29,7 @@ DatasetOptions dataset_options(const TrainConfig& config, const std::string& pat
 }
 
 Task load_data(const TrainConfig& config, const ProgressCallback& progress) {
-  if (config.data.empty()) throw ConfigError("no data set given; pass --data FOLDER [cli]");
-  std::vector<DatasetOptions> options;
-  for (const std::string& path : config.data) options.push_back(dataset_options(config, path));
-  Dataset dataset = load_datasets(options);
+  Dataset dataset = load_datasets(for_each_data_set(config, dataset_options));
   require_scale(dataset, config.field_um);
   return scan_data(std::move(dataset), config, progress);
 }

@@ -46,6 +46,9 @@ struct Checkpoint {
   void add(const std::string& prefix, const nn::NamedTensors& tensors);
   /// Those below `prefix`, without it; "" gives the model's.
   nn::NamedTensors part(const std::string& prefix) const;
+  /// The model's tensors as they are used after training: parameters replaced by their averages
+  /// where the run kept them, running statistics as they are.
+  nn::NamedTensors weights() const;
 };
 
 /// Format version that is written; newer ones are refused.
@@ -53,6 +56,10 @@ inline constexpr int64_t checkpoint_format = 1;
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint,
                       const TrainConfig& config);
+/// The file of a checkpoint of a run: "best", which is the last where none was the best, or another
+/// name. @throws FileError run.checkpoint
+std::string checkpoint_file(const std::string& run, const std::string& which);
+
 /// @throws DataError for a damaged file or one that is no checkpoint, FileError
 Checkpoint read_checkpoint(const std::string& path);
 
