@@ -167,11 +167,10 @@ TEST_CASE("segment: a field without objects and one whose masks are empty train 
                         "</annotation>");
   for (size_t i = 0; i < 2; ++i)
     write_label_png(lab.folder / ("data/instances/" + names[i] + ".png"), LabelImage(96, 128));
-  // All fields train, so that both do.
+  // Both are in the training part: the set holds its last fields back.
   const Words all = {"--epochs", "1", "--test-fraction", "0", "--val-fraction", "0"};
   const auto some = cyto(lab.train("some", all));
   REQUIRE_MESSAGE(some.exit == 0, some.err);
-  CHECK(some.err.find("[mask.missing]") != std::string::npos);
   // Not one mask in the whole set: boxes are learned, masks are scored as "nothing to find".
   for (const std::string& name : names)
     write_label_png(lab.folder / ("data/instances/" + name + ".png"), LabelImage(96, 128));
