@@ -191,6 +191,35 @@ TEST_CASE("autoencoders: sampling by scope in training, the mean in evaluation")
   CHECK_THROWS_AS(models::ImageVae().encode(Tensor::zeros({1, 13, 14, 256})), ShapeError);
 }
 
+TEST_CASE("image VAE: groups of the published weights") {
+  std::vector<double> values;
+  for (int i = 0; i < 24; ++i) values.push_back(std::pow(i, 1.5));
+  const Tensor x = nn::from_torch_layout({{"", Tensor::from(values, {1, 6, 2, 2})}})[0].second;
+  const Tensor weight = Tensor::ones({6}, Dtype::float64),
+               bias = Tensor::zeros({6}, Dtype::float64);
+  const Tensor y = models::detail::flat_group_norm(x, 3, weight, bias, 1e-5);
+  const auto found = nn::to_torch_layout({{"", y}})[0].second.to_vector<double>();
+  const double expected[] = {-1.149258, -0.999571, -0.725881, -0.371464};
+  for (size_t i = 0; i < 4; ++i) CHECK(std::abs(found[i] - expected[i]) < 1e-6);
+  CHECK_THROWS_AS(models::detail::flat_group_norm(x, 5, weight, bias, 1e-5), ValueError);
+  // 32 groups cut the 200 channels of the first layer.
+  models::ImageVae model(1, {.flat_groups = true});
+  CHECK(model.parameter_count() == 2'718'645);
+  CHECK(model.encode(Tensor::ones({2, 14, 14, 256})).mu.shape() == Shape{2, 50});
+}
+
+TEST_CASE("image VAE: other widths") {
+  models::ImageVae wide(1, {.wide = true});
+  CHECK(wide.parameter_count() == 2'718'645 - 666'699 + 1'924'845);
+  CHECK(wide.decode_image(Tensor::zeros({1, 14, 14, 256})).shape() == Shape{1, 128, 128, 3});
+  models::ImageVae narrow(1, {.channels = 128});
+  narrow.eval();
+  const auto output = narrow.forward(Tensor::zeros({2, 14, 14, 128}));
+  CHECK(output.features.shape() == Shape{2, 14, 14, 128});
+  CHECK(output.image.shape() == Shape{2, 128, 128, 3});
+  CHECK_THROWS_AS(narrow.encode(Tensor::zeros({1, 14, 14, 256})), ShapeError);
+}
+
 TEST_CASE("autoencoders: log variances are clamped with slope 0") {
   Tensor head = Tensor::from<double>({1, 2, -30, 30}, {1, 4});
   head.set_requires_grad(true);
