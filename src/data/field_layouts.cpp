@@ -116,6 +116,7 @@ void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::
   rule_options.mask_map = builder.options().mask_map;
   builder.begin_domain(domain, mask_rule_of(rule_options).value_or(MaskRule{}));
   const std::map<std::string, std::string> sets = image_sets(root);
+  const bool outlined = is_folder(join(root, "instances"));
   for (const std::string& file : list_images(builder.index(), join(root, "JPEGImages"), "")) {
     const std::string name = stem(file), annotation = join(root, "Annotations/" + name + ".xml");
     if (!is_file(annotation)) {
@@ -129,7 +130,11 @@ void read_voc_fields(FieldBuilder& builder, const std::string& root, const std::
     if (!voc || builder.field().height == 0) continue;
     std::vector<RawObject> objects = objects_of(*voc);
     const std::string numbers = label_file(join(root, "instances"), name);
-    if (!numbers.empty()) give_masks(builder, read_pieces(builder, numbers), objects);
+    if (!numbers.empty())
+      give_masks(builder, read_pieces(builder, numbers), objects);
+    else if (outlined && !objects.empty())
+      builder.note("mask.missing", "objects of fields without a file of masks", name,
+                   static_cast<int64_t>(objects.size()));
     add_all(builder, objects);
     const std::string mask = label_file(join(root, "masks"), name);
     if (mask.empty() || !builder.options().nucleus) continue;

@@ -82,6 +82,9 @@ TEST_CASE("fields: boxes inverted, outside, of no area and across the border") {
   CHECK(set.fields[0].objects[1].box == detection::Box{0, 0, 20, 20});
   // A field without objects stays: nothing may be found in it.
   CHECK(set.fields[1].objects.empty());
+  CHECK(notes_of(set, "mask.missing") == 0);
+  std::filesystem::create_directory(folder / "set/instances");
+  CHECK(notes_of(load(folder / "set"), "mask.missing") == 5);
   put_text(folder, "set/Annotations/b.xml", voc_file("", 51));
   CHECK(has_fault(load(folder / "set").index.faults, "ann.xml"));
 }
