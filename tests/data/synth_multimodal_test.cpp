@@ -97,7 +97,7 @@ TEST_CASE("synth multimodal: the counts of a driver change as the truth says") {
 }
 
 TEST_CASE("synth multimodal: a folder, the same bytes for any number of threads") {
-  const test::TempFolder folder;
+  const TempFolder folder;
   const int before = num_threads();
   set_num_threads(1);
   const MultimodalSet set = write_multimodal(small(folder / "one"));
@@ -130,7 +130,7 @@ TEST_CASE("synth multimodal: a folder, the same bytes for any number of threads"
 }
 
 TEST_CASE("synth multimodal: wrong options and a folder that is in use") {
-  const test::TempFolder folder;
+  const TempFolder folder;
   MultimodalOptions o = small(folder / "set");
   const auto refused = [&](const char* text) {
     CHECK_THROWS_WITH_AS(write_multimodal(o), doctest::Contains(text), ConfigError);
