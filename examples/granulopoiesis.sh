@@ -44,18 +44,18 @@ detect() {  # RUN OPTIONS...
   step "$1/DONE" "$cyto" segment train --resume auto -o "$@"
 }
 train() {  # RUN OPTIONS...
-  if [ -e "$1/checkpoints" ] && [ ! -e "$1/DONE" ]; then
+  if [ -e "$1/config.toml" ] && [ ! -e "$1/DONE" ]; then
     step "$1/DONE" "$cyto" multimodal train --resume "$1"
   else
-    step "$1/DONE" "$cyto" multimodal train -o "$@"
+    step "$1/DONE" "$cyto" multimodal train --force -o "$@"
   fi
 }
-# A path and the report of its run. An unfinished folder is made anew.
-follow() {  # RUN NAME STATIONS OPTIONS...
-  local run=$1 name=$2 stations=$3 to=$out/$2
-  shift 3
-  step "$to/figure.svg" "$cyto" multimodal trajectory --run "$run" --through "$stations" --seed 1 --force-output -o "$to" "$@"
-  step "$to/report.html" "$cyto" multimodal report --run "$run" --path "$to" -o "$to/report.html"
+# A path and the report of its run; a path that was stopped is made anew.
+follow() {  # RUN NAME STATIONS
+  local to=$out/$2
+  [ -e "$to/figure.svg" ] || [ ! -e "$to/path.csv" ] || rm -r "$to"
+  step "$to/figure.svg" "$cyto" multimodal trajectory --run "$1" --through "$3" --seed 1 -o "$to"
+  step "$to/report.html" "$cyto" multimodal report --run "$1" --path "$to" -o "$to/report.html"
 }
 
 # Both halves of the method see a mean over the batch. Without reference latents the error of the RNA half is summed over genes:
@@ -72,7 +72,7 @@ synthetic() {
   local crops=("$world"/cells/{blast,promyelocyte,myelocyte,metamyelocyte,band,segmented,promonocyte,monocyte})  # not masks
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 30 --delta 10
+    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 40 --delta 10
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -117,13 +117,13 @@ real() {
   step "$out/cells.h5" "$cyto" segment features --run "$detector" "${crops[@]}" -o "$out/cells.h5"
 
   run=$out/paul15
-  train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --rna-label celltype --hvg none --images "$out/cells.h5" \
+  train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
     --image-labels "$out/images.csv" --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
     --image-epochs 80 --delta 10
-  follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented --lineage granulopoiesis
-  follow "$run" monocytopoiesis promyelocyte,monocyte --lineage monocytopoiesis
-  follow "$run" paul15-neutrophils GMP,Neutrophils --lineage granulopoiesis
-  follow "$run" paul15-monocytes GMP,Monocytes --lineage monocytopoiesis
+  follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
+  follow "$run" monocytopoiesis promyelocyte,monocyte
+  follow "$run" paul15-neutrophils GMP,Neutrophils
+  follow "$run" paul15-monocytes GMP,Monocytes
 
   # Healthy marrow, thousands of genes: three samples of the series as one set.
   mkdir -p "$out/marrow"
@@ -131,9 +131,9 @@ real() {
     [ ! -e "$f" ] || ln -sf "$f" "$out/marrow/"
   done
   run=$out/gse116256
-  train "$run" --rna "$out/marrow" --rna-label CellType --n-top 2432 --images "$out/cells.h5" --image-labels "$out/images.csv" \
+  train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" --image-labels "$out/images.csv" \
     --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 80 --delta 10
-  follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono --lineage monocytopoiesis
+  follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
 missed=0
