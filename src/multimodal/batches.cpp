@@ -210,8 +210,8 @@ CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std:
 }
 
 RnaSource rna_source(const RnaCells& cells, const CellSplit& split) {
-  auto out = source_of<RnaSource>(cells, cells.names, cells.classes, cells.labels, split,
-                                  cells.hash);
+  auto out =
+      source_of<RnaSource>(cells, cells.names, cells.classes, cells.labels, split, cells.hash);
   out.genes = cells.genes;
   out.scale = cells.scale;
   out.reference = cells.reference;

@@ -159,7 +159,8 @@ StageLoss ImageStage::loss(const StageBatch& host, double beta, int64_t step) {
                                                   image_reduction(options_.image_reduction));
   const Tensor kl = losses::gaussian_kl(output.posterior.mu, output.posterior.log_var);
   StageLoss out;
-  out.total = features * options_.alpha + image * options_.gamma + kl * (options_.image_beta * beta);
+  out.total =
+      features * options_.alpha + image * options_.gamma + kl * (options_.image_beta * beta);
   out.terms = {{"feature_mse", features.item()}, {"image", image.item()}, {"kl", kl.item()}};
   if (pairs_.empty()) return out;
   std::vector<int64_t> labels;
@@ -203,11 +204,10 @@ void ImageStage::align_mmd(const Tensor& z, const std::vector<int64_t>& labels, 
     Rng(setup().seed, "mmd", static_cast<uint64_t>(step), j).shuffle(drawn);
     drawn.resize(std::min(drawn.size(), static_cast<size_t>(options_.mmd_cells)));
     const Tensor index = Tensor::from(drawn).to(z.device());
-    const Tensor rna = models::sample({index_select(pair.rna.mu, 0, index),
-                                       index_select(pair.rna.log_var, 0, index)});
-    const Tensor value =
-        losses::kernel_mmd(index_select(z, 0, Tensor::from(rows).to(z.device())), rna,
-                           options_.align == "mmd_unbiased");
+    const Tensor rna = models::sample(
+        {index_select(pair.rna.mu, 0, index), index_select(pair.rna.log_var, 0, index)});
+    const Tensor value = losses::kernel_mmd(index_select(z, 0, Tensor::from(rows).to(z.device())),
+                                            rna, options_.align == "mmd_unbiased");
     out.parts.emplace_back("mmd:" + pair.name, value.item());
     whole += pair.target.weight * out.parts.back().second;
     out.total = out.total + value * pair.target.weight;

@@ -146,16 +146,15 @@ void check_config(const RunConfig& config) {
 std::vector<Setting> settings_of(RunConfig& config) {
   TrainingOptions& o = config.training;
   CellFiles& f = config.files;
-  std::vector<Setting> out = {
-      {"multimodal.preset", "", "", &o.preset},
-      {"multimodal.seed", "", "", &o.seed},
-      {"multimodal.clip", "--clip", "Longest gradient; 0: any", &o.clip},
-      {"multimodal.val", "--val", "Share of the validation part", &o.val},
-      {"multimodal.test", "--test", "Share of the test part", &o.test},
-      {"multimodal.monitor_cells", "--monitor-cells", "Cells looked at after an epoch, at most",
-       &o.monitor_cells},
-      {"multimodal.checkpoint_every", "--checkpoint-every", "Epochs between checkpoints",
-       &o.checkpoint_every}};
+  std::vector<Setting> out = {{"multimodal.preset", "", "", &o.preset},
+                              {"multimodal.seed", "", "", &o.seed},
+                              {"multimodal.clip", "--clip", "Longest gradient; 0: any", &o.clip},
+                              {"multimodal.val", "--val", "Share of the validation part", &o.val},
+                              {"multimodal.test", "--test", "Share of the test part", &o.test},
+                              {"multimodal.monitor_cells", "--monitor-cells",
+                               "Cells looked at after an epoch, at most", &o.monitor_cells},
+                              {"multimodal.checkpoint_every", "--checkpoint-every",
+                               "Epochs between checkpoints", &o.checkpoint_every}};
   const auto stage = [&](const std::string& name, StageOptions& s) {
     const std::string flag = "--" + name + "-", of = " (" + name + ")";
     out.push_back({name + ".epochs", flag + "epochs", "Epochs" + of, &s.epochs});

@@ -50,8 +50,8 @@ class Reader {
   }
 
  private:
-  void read_value(const std::string& section, const std::string& key,
-                  const toml::source_region& at, const toml::node& node) {
+  void read_value(const std::string& section, const std::string& key, const toml::source_region& at,
+                  const toml::node& node) {
     if (section == "deltas") {
       const auto value = node.value<double>();
       if (!value) fail(at, "deltas." + key, "a number");

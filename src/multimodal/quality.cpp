@@ -15,7 +15,8 @@ void SpreadSum::add(const Tensor& x, const Tensor& weight, int64_t repeat) {
   const Tensor data = x.detach().to(Device::cpu()).contiguous();
   const Tensor w = weight.defined() ? weight.detach().to(Device::cpu()).contiguous() : weight;
   check<ShapeError>(!w.defined() || w.numel() * repeat == x.numel(), "spread", "expects weights [",
-                    rows, ", ", columns / repeat, "], got ", weight.defined() ? w.shape() : Shape{});
+                    rows, ", ", columns / repeat, "], got ",
+                    weight.defined() ? w.shape() : Shape{});
   if (mean_.empty())
     for (auto* v : {&mean_, &weight_, &squares_}) v->assign(static_cast<size_t>(columns), 0.0);
   check<ShapeError>(mean_.size() == static_cast<size_t>(columns), "spread", "expects ",
@@ -69,9 +70,8 @@ void LatentStats::add(const models::Posterior& posterior) {
 
 int64_t LatentStats::active_units() const {
   if (cells_ < 2) return 0;
-  return std::count_if(squares_.begin(), squares_.end(), [&](double s) {
-    return s / static_cast<double>(cells_ - 1) > 0.01;
-  });
+  return std::count_if(squares_.begin(), squares_.end(),
+                       [&](double s) { return s / static_cast<double>(cells_ - 1) > 0.01; });
 }
 double LatentStats::mean_length() const { return length_ / static_cast<double>(cells_); }
 double LatentStats::mean_deviation() const { return deviation_ / static_cast<double>(cells_); }

@@ -6,6 +6,7 @@
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/core/random.h"
 #include "cytograd/core/random_scope.h"
+#include "cytograd/ops/index.h"
 
 namespace cytograd::multimodal {
 namespace {

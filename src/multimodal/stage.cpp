@@ -66,8 +66,7 @@ class Ahead {
  private:
   void start(size_t at) {
     at_ = at;
-    if (at < count_)
-      next_ = std::async(std::launch::async, [this, at] { return load_(at); });
+    if (at < count_) next_ = std::async(std::launch::async, [this, at] { return load_(at); });
   }
   Load load_;
   size_t at_ = 0, count_;
@@ -85,7 +84,8 @@ Stage::Stage(StageSetup setup, nn::Module& model)
                                     .weight_decay = setup_.options.weight_decay}) {}
 
 double Stage::beta() const {
-  const double whole = std::round(setup_.options.warmup * static_cast<double>(setup_.options.epochs));
+  const double whole =
+      std::round(setup_.options.warmup * static_cast<double>(setup_.options.epochs));
   return whole < 1 ? 1 : std::min(1.0, static_cast<double>(progress_.epoch + 1) / whole);
 }
 
@@ -102,8 +102,8 @@ void Stage::restore() {
   const auto config = c.metadata.find("cytograd.config_hash");
   if (config == c.metadata.end() || config->second != setup_.config)
     throw ConfigError(Fault{"cfg", setup_.folder + "/config.toml", "",
-                            "settings that this run was not begun with",
-                            "those of " + file, "put them back, or start a new run"});
+                            "settings that this run was not begun with", "those of " + file,
+                            "put them back, or start a new run"});
   if (c.data_hash != setup_.data)
     throw DataError(Fault{"change", file, "", "the cells have changed since this checkpoint",
                           "data with hash " + c.data_hash + ", found " + setup_.data,
@@ -156,8 +156,8 @@ double Stage::step(const StageBatch& batch) {
   StageLoss found = loss(batch, beta(), progress_.step);
   const double total = found.total.item();
   if (!std::isfinite(total))
-    diverged(batch, "loss " + format_double(total) + values_text(found.terms) +
-                        values_text(found.parts));
+    diverged(batch,
+             "loss " + format_double(total) + values_text(found.terms) + values_text(found.parts));
   found.total.backward();
   found.total = {};
   if (setup_.clip > 0) {
@@ -245,11 +245,10 @@ void Stage::finish_epoch(const TrainHooks& hooks) {
   const Values measured = monitors();
   const double score = measured.front().second;
   if (!std::isfinite(score))
-    throw DivergedError("training of the " + setup_.name + " VAE diverged in epoch " +
-                        std::to_string(info.epoch) + ", by step " + std::to_string(progress_.step) +
-                        ": after it" + values_text(measured) +
-                        "; the last checkpoint is good; try a smaller --" + setup_.name +
-                        "-lr or --clip 5 [nan]");
+    throw DivergedError(
+        "training of the " + setup_.name + " VAE diverged in epoch " + std::to_string(info.epoch) +
+        ", by step " + std::to_string(progress_.step) + ": after it" + values_text(measured) +
+        "; the last checkpoint is good; try a smaller --" + setup_.name + "-lr or --clip 5 [nan]");
   info.values.insert(info.values.end(), measured.begin(), measured.end());
   info.best = !progress_.best || score < *progress_.best;
   if (info.best) {

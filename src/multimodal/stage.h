@@ -37,9 +37,9 @@ struct StageSetup {
   StageOptions options;
   double clip = 0;
   int64_t checkpoint_every = 1;
-  uint64_t seed = 0;          ///< of this stage
-  std::string config, data;   ///< hashes: a checkpoint of others is refused
-  std::string folder;         ///< of the run
+  uint64_t seed = 0;               ///< of this stage
+  std::string config, data;        ///< hashes: a checkpoint of others is refused
+  std::string folder;              ///< of the run
   std::vector<std::string> names;  ///< of the cells, for messages
   Device device;
 };

@@ -31,7 +31,7 @@ struct TrainingOptions {
 
   std::string preset = "joint";
   uint64_t seed = 0;
-  double clip = 0;              ///< longest gradient; 0: any
+  double clip = 0;               ///< longest gradient; 0: any
   double val = 0.1, test = 0.1;  ///< shares of the cells
   int64_t monitor_cells = 2000;  ///< at most so many cells are looked at after an epoch
   int64_t checkpoint_every = 1;  ///< epochs; the best one and the last one are always kept
@@ -45,14 +45,14 @@ struct TrainingOptions {
   double alpha = 0.20, gamma = 0.45, image_beta = 0.25;
   std::string image_reduction = "sum";  ///< over pixels; or "mean", "masked_mean"
 
-  std::string align = "moments";        ///< or "mmd", "mmd_unbiased"
-  std::string align_kl = "sym";         ///< or one direction: "img_rna", "rna_img"
-  double delta = 0.2;                   ///< of pairs that nothing below names
+  std::string align = "moments";              ///< or "mmd", "mmd_unbiased"
+  std::string align_kl = "sym";               ///< or one direction: "img_rna", "rna_img"
+  double delta = 0.2;                         ///< of pairs that nothing below names
   std::map<std::string, double> deltas = {};  ///< of the preset, by a part of the pair's name
-  int64_t min_per_class = 8;            ///< cells of a batch that a pair needs to be aligned
-  bool balanced = true;                 ///< batches are filled up with cells of aligned classes
-  int64_t balanced_cells = 16;          ///< of each of them
-  int64_t mmd_cells = 512;              ///< RNA cells per pair and step
+  int64_t min_per_class = 8;                  ///< cells of a batch that a pair needs to be aligned
+  bool balanced = true;         ///< batches are filled up with cells of aligned classes
+  int64_t balanced_cells = 16;  ///< of each of them
+  int64_t mmd_cells = 512;      ///< RNA cells per pair and step
 
   /// The pair's own weight, else that of the longest name in `deltas` that is part of the pair's
   /// (case ignored), else `delta`.

@@ -44,8 +44,8 @@ struct CellSource {
 struct RnaSource : CellSource {
   std::vector<std::string> genes;
   rna::ExpressionScale scale;
-  Tensor reference;                                            ///< [cells, 50], or undefined
-  std::function<Tensor(const std::vector<int64_t>&)> batch;    ///< [B, genes] in 0..1
+  Tensor reference;                                          ///< [cells, 50], or undefined
+  std::function<Tensor(const std::vector<int64_t>&)> batch;  ///< [B, genes] in 0..1
 };
 struct ImageSource : CellSource {
   std::function<ImageBatch(const std::vector<int64_t>&)> batch;
