@@ -103,22 +103,6 @@ std::vector<int64_t> rows_of_role(const std::vector<std::string>& roles, const s
   return out;
 }
 
-template <class Source, class Cells>
-Source source_of(const Cells& cells, const std::vector<std::string>& names,
-                 const std::vector<std::string>& classes, const std::vector<int64_t>& labels,
-                 const CellSplit& split, const std::string& hash) {
-  check<ValueError>(split.roles.size() == names.size(), "multimodal", "the split expects ",
-                    names.size(), " cells, got ", split.roles.size());
-  Source out;
-  out.names = names;
-  out.classes = classes;
-  out.labels = labels;
-  out.split = split.roles;
-  out.hash = hash;
-  out.batch = [&cells](const std::vector<int64_t>& rows) { return cells.batch(rows); };
-  return out;
-}
-
 }  // namespace
 
 Batches shuffled_batches(const std::vector<int64_t>& rows, int64_t size, uint64_t seed,
@@ -207,20 +191,6 @@ CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std:
                        : "fewer than three donors: cells are split one by one, and scores on "
                          "held-back cells may be too good");
   return out;
-}
-
-RnaSource rna_source(const RnaCells& cells, const CellSplit& split) {
-  auto out =
-      source_of<RnaSource>(cells, cells.names, cells.classes, cells.labels, split, cells.hash);
-  out.genes = cells.genes;
-  out.scale = cells.scale;
-  out.reference = cells.reference;
-  return out;
-}
-
-ImageSource image_source(const ImageCells& cells, const CellSplit& split) {
-  return source_of<ImageSource>(cells, cells.names(), cells.classes(), cells.labels(), split,
-                                cells.hash());
 }
 
 }  // namespace cytograd::multimodal
