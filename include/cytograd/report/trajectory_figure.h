@@ -21,6 +21,7 @@ struct TrajectoryFigure {
   std::vector<std::vector<double>> morphology;
   std::vector<multimodal::Driver> drivers;  ///< of all genes, or empty
   std::string subtitle;
+  bool outline = true;  ///< of the mean mask on the frames
 };
 
 /// Image strip, heat map of genes, clusters, highlighted genes, morphology and support, 1080 units
