@@ -69,8 +69,8 @@ TEST_CASE("trajectory files: large samples are left out, a missing folder is an 
   TrajectoryOptions o;
   o.stations = {"early", "late"};
   o.kind = PathKind::straight;
-  o.points = 3;
-  o.samples = 4000;
+  o.points = 20;
+  o.samples = 600;
   const Trajectory p = make_trajectory(run, o);
   const TempFolder folder;
   write_file_atomically(folder / "samples.csv", "old");
