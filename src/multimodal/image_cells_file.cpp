@@ -1,6 +1,6 @@
 #include "multimodal/image_cells_file.h"
 
-#include <cmath>
+#include <filesystem>
 
 #include "cytograd/core/error.h"
 #include "cytograd/io/hash.h"
@@ -143,6 +143,10 @@ bool is_hash(const std::string& text) {
 
 ImageCellColumns read_cell_columns(const std::string& path) {
   ImageCellColumns out;
+  std::error_code error;  // a pipe would wait for ever
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+    throw FileError(
+        Fault{"file.kind", path, "", "no regular file", "a file of `cyto segment features`", ""});
   const auto send = [&path](Sender& to) {
     as_cells([&] {
       const CellFile file(path);
