@@ -38,14 +38,13 @@ class Turns {
 };
 
 // Whole donors, in random order, until the share is held; a donor much larger than what is
-// missing is passed over.
-void take_donors(std::vector<std::pair<std::string, int64_t>>& donors, double wanted,
+// missing is passed over. `left` donors stay for other parts.
+void take_donors(std::vector<std::pair<std::string, int64_t>>& donors, double wanted, size_t left,
                  const std::string& role, std::map<std::string, std::string>& role_of) {
   if (!(wanted > 0)) return;
   double taken = 0;
-  for (auto d = donors.begin(); d != donors.end() && donors.size() > 1;) {
+  for (auto d = donors.begin(); d != donors.end() && donors.size() > left && taken < wanted;) {
     const auto size = static_cast<double>(d->second);
-    if (taken >= wanted) return;
     if (taken + size > 1.5 * wanted) {
       ++d;
       continue;
@@ -54,7 +53,7 @@ void take_donors(std::vector<std::pair<std::string, int64_t>>& donors, double wa
     role_of[d->first] = role;
     d = donors.erase(d);
   }
-  if (taken > 0 || donors.size() < 2) return;
+  if (taken > 0 || donors.size() <= left) return;
   const auto smallest =
       std::min_element(donors.begin(), donors.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -69,8 +68,8 @@ std::vector<std::string> roles_by_donor(const std::vector<std::string>& groups,
   Rng(o.seed, "split donors").shuffle(donors);
   const auto n = static_cast<double>(groups.size());
   std::map<std::string, std::string> role_of;
-  take_donors(donors, o.test * n, "test", role_of);
-  take_donors(donors, o.val * n, "val", role_of);
+  take_donors(donors, o.test * n, o.val > 0 ? 2 : 1, "test", role_of);
+  take_donors(donors, o.val * n, 1, "val", role_of);
   std::vector<std::string> out;
   for (const std::string& group : groups) {
     const auto found = role_of.find(group);
