@@ -8,7 +8,7 @@
 # CYTO names the program, else the one in PATH or build/release is taken. docs/multimodal.md says what each step does.
 set -euo pipefail
 home=$(cd "$(dirname "$0")/.." && pwd)
-data='' detector='' out=''
+data='' detector='' out='' missed=0
 usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
   case $1 in
@@ -36,7 +36,7 @@ step() {
     return
   fi
   echo "== ${*//$home\//}" | cut -c 1-240 >&2
-  "$@"
+  "$@" || exit $?
 }
 
 # Trains or goes on; DONE is written last.
@@ -76,11 +76,10 @@ synthetic() {
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
-  local name missed=0
+  local name
   for name in granulopoiesis monocytopoiesis; do
     "$home/bench/multimodal/planted.sh" "$world/truth.csv" $name "$out/$name/drivers.csv" || missed=1
   done
-  return $missed
 }
 
 # Paths below DIR and the classes of images that the paths need; of segmentation_WBC neutrophils and monocytes.
@@ -136,8 +135,7 @@ real() {
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
-missed=0
-if [ -n "$data" ]; then real; else synthetic || missed=$?; fi
+if [ -n "$data" ]; then real; else synthetic; fi
 echo "
 Look at:"
 for figure in "$out"/*/figure.svg; do
