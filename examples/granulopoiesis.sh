@@ -53,8 +53,8 @@ train() {  # RUN OPTIONS...
 # A path and the report of its run; a path that was stopped is made anew.
 follow() {  # RUN NAME STATIONS
   local to=$out/$2
-  [ -e "$to/figure.svg" ] || [ ! -e "$to/path.csv" ] || rm -r "$to"
-  step "$to/figure.svg" "$cyto" multimodal trajectory --run "$1" --through "$3" --seed 1 -o "$to"
+  [ -e "$to/trajectory.json" ] || [ ! -e "$to/path.csv" ] || rm -r "$to"
+  step "$to/trajectory.json" "$cyto" multimodal trajectory --run "$1" --through "$3" --seed 1 -o "$to"
   step "$to/report.html" "$cyto" multimodal report --run "$1" --path "$to" -o "$to/report.html"
 }
 
@@ -70,7 +70,8 @@ synthetic() {
   detect "$out/detector" --data "$world/fields" --min-size 144 --max-size 224 --optimizer adam --lr 0.001 --epochs 10 \
     --detector-hidden 128 --smallest-anchor 16 --regions 32 --proposals 200
   local crops=("$world"/cells/{blast,promyelocyte,myelocyte,metamyelocyte,band,segmented,promonocyte,monocyte})  # not masks
-  step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" -o "$out/cells.h5"
+  step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
+    -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
     --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 40 --delta 10
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
@@ -104,20 +105,21 @@ list_images() {
 }
 
 real() {
-  local run crops
+  local run crops scale=()
   if [ -z "$detector" ]; then
-    detector=$out/detector
+    detector=$out/detector scale=(--min-size 160)
     detect "$detector" --data "$data/segmentation_WBC" "$data/BCCD_Dataset" --min-size 160 --max-size 224 --optimizer adam \
       --lr 0.001 --epochs 6 --detector-hidden 256 --regions 32 --proposals 300 --augment light
   fi
   { echo path,label,domain; list_images; } >"$out/images.csv"
   mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
   [ ${#crops[@]} -gt 0 ] || { echo "$0: no image in $data/PBC_dataset_normal_DIB or segmentation_WBC" >&2; exit 3; }
-  step "$out/cells.h5" "$cyto" segment features --run "$detector" "${crops[@]}" -o "$out/cells.h5"
+  step "$out/cells.h5" "$cyto" segment features --run "$detector" "${scale[@]}" "${crops[@]}" --labels "$out/images.csv" \
+    -o "$out/cells.h5"
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --image-labels "$out/images.csv" --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
+    --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
     --image-epochs 80 --delta 10
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
   follow "$run" monocytopoiesis promyelocyte,monocyte
@@ -130,7 +132,7 @@ real() {
     [ ! -e "$f" ] || ln -sf "$f" "$out/marrow/"
   done
   run=$out/gse116256
-  train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" --image-labels "$out/images.csv" \
+  train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
     --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 80 --delta 10
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
