@@ -2,12 +2,14 @@
 #include <cmath>
 
 #include "cli/segment.h"
+#include "cli/segment_classes.h"
 #include "cli/train_options.h"
 #include "cytograd/io/cell_feature_file.h"
 #include "cytograd/io/hash.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/cell_features.h"
 #include "cytograd/train/environment.h"
+#include "multimodal/image_cells_labels.h"
 
 namespace cytograd::cli {
 namespace {
@@ -18,14 +20,10 @@ struct Options : CommonOptions {
   CellFeatureOptions cell;
   int64_t min_size = 0, side = 288, max_pixels = 0;
   bool fields = false, half = false;
-  std::string level = "auto";
+  std::string level = "auto", preset = "auto", labels = "fine";
 };
 
-// One cell to describe: an image, or a part of one.
-struct Cell {
-  std::string path, name;
-  detection::Box box;  ///< in the field; of a crop unused
-};
+using Cell = CellPlace;
 
 // The side that the network sees of a crop, at the scale at which it was trained.
 int64_t trained_scale(const TrainedDetector& trained, int64_t shorter) {
@@ -55,6 +53,65 @@ std::vector<Cell> cells_of(const Options& o, const DetectionWork& work) {
     throw DataError(Fault{"data.empty", paths[0], "", "no cell was found", "at least one",
                           "--score takes less certain ones"});
   return out;
+}
+
+// Where the classes of cells come from.
+struct LabelSource {
+  LabelledImages data;
+  std::optional<multimodal::CellLabelTable> table;
+
+  CellClasses of(const std::vector<Cell>& cells, bool fields) const {
+    if (!table) return data.of(cells, fields);
+    std::vector<std::string> names;
+    for (const Cell& cell : cells) names.push_back(cell.name);
+    multimodal::CellLabelTable::Found found = table->find(names);
+    CellClasses out{found.label, found.group, found.notes()};
+    if (const auto n = std::count(found.known.begin(), found.known.end(), false); n > 0)
+      out.notes.push_back(count_text(n, "cell") + " without a row of the labels");
+    return out;
+  }
+};
+
+LabelSource label_source(const Options& o) {
+  const bool of_data = o.labels == "fine" || o.labels == "coarse";
+  if (!of_data && o.preset != "auto")
+    throw ConfigError("--preset goes with --labels fine or coarse, got --labels " +
+                      escape_control(o.labels) + " [cli]");
+  LabelSource out;
+  if (of_data)
+    out.data = LabelledImages(o.paths, o.preset, o.labels);
+  else if (o.labels != "none")
+    out.table.emplace(o.labels);
+  return out;
+}
+
+// Masks that lie beside the images of a data set show no cells.
+void leave_masks_out(const LabelledImages& data, std::vector<std::string>& paths) {
+  const auto n = std::erase_if(paths, [&](const std::string& p) { return data.is_mask(p); });
+  if (n > 0) console().note(count_text(static_cast<int64_t>(n), "mask") + " of the data left out");
+}
+
+// Cells per class, "" for those of unknown class.
+std::map<std::string, int64_t> tally(const CellClasses& known) {
+  std::map<std::string, int64_t> out;
+  for (const std::string& type : known.types) ++out[type];
+  return out;
+}
+
+std::string classes_json(const std::map<std::string, int64_t>& tally) {
+  std::string out;
+  for (const auto& [type, n] : tally)
+    if (!type.empty())
+      out += (out.empty() ? "" : ",") + json_text(escape_control(type)) + ":" + std::to_string(n);
+  return "{" + out + "}";
+}
+
+std::string classes_text(const std::map<std::string, int64_t>& tally) {
+  std::string out;
+  for (const auto& [type, n] : tally)
+    if (!type.empty())
+      out += (out.empty() ? "" : ", ") + escape_control(type) + " " + std::to_string(n);
+  return out.empty() ? "unknown" : out;
 }
 
 CellFeatureRow row_of(const CellFeatures& f, const std::string& name) {
@@ -92,18 +149,71 @@ std::map<std::string, std::string> attributes_of(const Options& o, const Trained
           {"build", build_info().version}};
 }
 
+struct Counts {
+  int64_t cells = 0, undetected = 0, empty = 0, flat = 0, min_size = 0;
+};
+
+Counts write_cells(const Options& o, const DetectionWork& work, const std::vector<Cell>& cells,
+                   const CellClasses& known, const CellFeatureLayout& layout) {
+  CellFeatureWriter writer(o.output, layout);
+  Counts out;
+  out.cells = layout.count;
+  const auto progress = counting("cells");
+  std::string open;  // the field that is in memory
+  Image field;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Cell& cell = cells[i];
+    if (cell.path != open || open.empty()) {
+      field = read_image(cell.path, work.reading);
+      open = cell.path;
+    }
+    detection::Box box = cell.box;
+    const CellFeatures found = describe_cell(
+        *work.trained.model, o.fields ? crop_about(field, o.side, box) : field, o.cell, cell.name);
+    out.undetected += found.undetected ? 1 : 0;
+    out.empty += found.empty_mask ? 1 : 0;
+    out.flat += found.flat_features ? 1 : 0;
+    CellFeatureRow row = row_of(found, cell.name);
+    row.cell_type = known.types[i];
+    row.group = known.groups[i];
+    writer.add(row);
+    progress(static_cast<int64_t>(i) + 1, layout.count);
+  }
+  writer.commit();
+  return out;
+}
+
+void say(const Options& o, const Counts& n, const std::map<std::string, int64_t>& classes) {
+  if (o.json)
+    console().out(
+        "{\"cells\":" + std::to_string(n.cells) + ",\"undetected\":" +
+        std::to_string(n.undetected) + ",\"empty_mask\":" + std::to_string(n.empty) +
+        ",\"flat_features\":" + std::to_string(n.flat) + ",\"classes\":" + classes_json(classes) +
+        ",\"min_size\":" + std::to_string(n.min_size) + ",\"file\":" + json_text(o.output) + "}\n");
+  else
+    console().out("cells          " + std::to_string(n.cells) + "\nundetected     " +
+                  std::to_string(n.undetected) + "\nempty masks    " + std::to_string(n.empty) +
+                  "\nflat features  " + std::to_string(n.flat) + "\nclasses        " +
+                  classes_text(classes) + "\n");
+  say_next({o.output}, "");
+}
+
 void run(Options& o) {
   if (o.output.empty())
     throw ConfigError("--output is missing; expected a file name such as cells.h5 [cli]");
   require_new_file(o.output, o.force);
   o.cell.level = o.level == "auto" ? -1 : o.level[0] - '0';
+  const LabelSource labels = label_source(o);
   const Device device = device_of(o);
   DetectionWork work = open_work(o.detector, o.paths, o.max_pixels, device);
+  leave_masks_out(labels.data, work.paths);
   TrainedDetector& trained = work.trained;
   if (!trained.model->options().masks)
     throw ConfigError(Fault{"cli", o.detector.run, "", "a detector without masks",
                             "a run with --detector mask_rcnn", ""});
   const std::vector<Cell> cells = cells_of(o, work);
+  const CellClasses known = labels.of(cells, o.fields);
+  for (const std::string& note : known.notes) console().note(note);
   int64_t shorter = o.side;
   if (!o.fields) {
     const Image first = read_image(work.paths[0], work.reading);
@@ -118,36 +228,9 @@ void run(Options& o) {
   layout.target = o.cell.target;
   layout.half = o.half;
   layout.attributes = attributes_of(o, trained);
-  CellFeatureWriter writer(o.output, layout);
-  int64_t undetected = 0, empty = 0, flat = 0;
-  const auto progress = counting("cells");
-  std::string open;  // the field that is in memory
-  Image field;
-  for (const Cell& cell : cells) {
-    if (cell.path != open || open.empty()) {
-      field = read_image(cell.path, work.reading);
-      open = cell.path;
-    }
-    detection::Box box = cell.box;
-    const CellFeatures found = describe_cell(
-        *trained.model, o.fields ? crop_about(field, o.side, box) : field, o.cell, cell.name);
-    undetected += found.undetected ? 1 : 0;
-    empty += found.empty_mask ? 1 : 0;
-    flat += found.flat_features ? 1 : 0;
-    writer.add(row_of(found, cell.name));
-    progress(static_cast<int64_t>(&cell - cells.data()) + 1, layout.count);
-  }
-  writer.commit();
-  if (o.json)
-    console().out("{\"cells\":" + std::to_string(layout.count) + ",\"undetected\":" +
-                  std::to_string(undetected) + ",\"empty_mask\":" + std::to_string(empty) +
-                  ",\"flat_features\":" + std::to_string(flat) + ",\"min_size\":" +
-                  std::to_string(min_size) + ",\"file\":" + json_text(o.output) + "}\n");
-  else
-    console().out("cells          " + std::to_string(layout.count) + "\nundetected     " +
-                  std::to_string(undetected) + "\nempty masks    " + std::to_string(empty) +
-                  "\nflat features  " + std::to_string(flat) + "\n");
-  say_next({o.output}, "");
+  Counts counts = write_cells(o, work, cells, known, layout);
+  counts.min_size = min_size;
+  say(o, counts, tally(known));
 }
 
 }  // namespace
@@ -157,9 +240,19 @@ void add_segment_features(CLI::App& segment) {
   CLI::App* command = add_command(
       segment, "features", "Write features, masks and crops of single cells as HDF5",
       "cyto segment features --run runs/cells crops/ -o cells.h5             one cell per image\n"
-      "cyto segment features --run runs/cells fields/ --fields -o cells.h5   every cell found\n");
+      "cyto segment features --run runs/cells fields/ --fields -o cells.h5   every cell found\n"
+      "cyto segment features --run runs/cells crops/ --labels cells.csv -o cells.h5   their "
+      "classes\n");
   add_detector_choice(*command, o->detector);
   command->add_option("path", o->paths, "Images or folders of images")->required();
+  command
+      ->add_option("--labels", o->labels,
+                   "Classes: of the data set the images lie in, fine (pbc: file-name prefix) or "
+                   "coarse; a CSV path,label[,group]; none")
+      ->capture_default_str();
+  command->add_option("--preset", o->preset, "Layout of that data set")
+      ->check(CLI::IsMember(preset_names()))
+      ->capture_default_str();
   command->add_flag("--fields", o->fields, "Images are fields: crops are cut about what is found");
   command->add_option("--side", o->side, "Side of those crops, pixels")
       ->check(CLI::Range(int64_t{16}, int64_t{8192}))

@@ -3,11 +3,12 @@
 #include "cli/common.h"
 #include "cytograd/io/text.h"
 #include "cytograd/synth/cells.h"
+#include "cytograd/synth/multimodal.h"
 #include "cytograd/synth/rna.h"
 #include "cytograd/synth/smears.h"
 
 /// @file
-/// `cyto synth`: drawn cells, drawn smears, invented RNA counts.
+/// `cyto synth`: drawn cells, drawn smears, invented RNA counts, pictures and counts together.
 
 namespace cytograd::cli {
 namespace {
@@ -24,6 +25,10 @@ struct SmearOptions : CommonOptions {
 
 struct CountOptions : CommonOptions {
   synth::RnaOptions rna;
+};
+
+struct WorldOptions : CommonOptions {
+  synth::MultimodalOptions world;
 };
 
 std::vector<synth::CellClass> parse_classes(const std::vector<std::string>& names) {
@@ -118,6 +123,27 @@ void run_rna(CountOptions& o) {
   say_next({o.output}, "scanpy.read_h5ad(" + json_text(o.output) + ")");
 }
 
+void run_multimodal(WorldOptions& o) {
+  o.world.output = o.output, o.world.seed = o.seed, o.world.force = o.force;
+  o.world.progress = progress_line("pictures");
+  const synth::MultimodalSet set = synth::write_multimodal(o.world);
+  console().status("");
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  std::string drivers;
+  for (const auto& [path, count] : set.drivers)
+    drivers += o.json ? (drivers.empty() ? "" : ",") + json_text(path) + ":" + number(count)
+                      : "drivers of " + path + "  " + number(count) + "\n";
+  if (o.json)
+    console().out("{\"images\":" + number(set.images) + ",\"fields\":" + number(set.fields) +
+                  ",\"cells\":" + number(set.cells) + ",\"genes\":" + number(set.genes) +
+                  ",\"drivers\":{" + drivers + "}}\n");
+  else
+    console().out("images  " + number(set.images) + "\nfields  " + number(set.fields) +
+                  "\ncells   " + number(set.cells) + "\ngenes   " + number(set.genes) + "\n" +
+                  drivers);
+  say_next({o.output}, "examples/granulopoiesis.sh does all that follows");
+}
+
 void add_cells(CLI::App& synth) {
   auto o = std::make_shared<CellOptions>();
   CLI::App* part = add_command(
@@ -186,6 +212,28 @@ void add_rna(CLI::App& synth) {
   run_command(*part, o, run_rna);
 }
 
+void add_multimodal(CLI::App& synth) {
+  auto o = std::make_shared<WorldOptions>();
+  CLI::App* part = add_command(
+      synth, "multimodal", "Images and RNA of the same kinds of cells with known driver genes",
+      "cyto synth multimodal --output world/\n"
+      "cyto synth multimodal --output world/ --cells 5000 --genes 1000 --images 2000\n");
+  part->add_option("--cells", o->world.cells, "Cells of the counts")->capture_default_str();
+  part->add_option("--genes", o->world.genes, "Genes, drivers included")->capture_default_str();
+  part->add_option("--drivers", o->world.drivers, "Driver genes per branch and direction")
+      ->capture_default_str();
+  part->add_option("--effect", o->world.effect, "Change of a driver's log mean over its branch")
+      ->capture_default_str();
+  part->add_option("--images", o->world.images, "Crops of single cells, over all classes")
+      ->capture_default_str();
+  part->add_option("--fields", o->world.fields, "Annotated fields to train a detector on; 0: none")
+      ->capture_default_str();
+  part->add_option("--size", o->world.size, "Width and height of a crop in pixels")
+      ->capture_default_str();
+  add_common_options(*part, *o, with_output | with_force | with_seed);
+  run_command(*part, o, run_multimodal);
+}
+
 }  // namespace
 
 void add_synth_command(CLI::App& app) {
@@ -193,11 +241,13 @@ void add_synth_command(CLI::App& app) {
       add_command(app, "synth", "Make cells, smears and RNA counts to learn and test with",
                   "cyto synth cells --output cells/      single cells, one folder per class\n"
                   "cyto synth smears --output smears/    fields with boxes and masks\n"
-                  "cyto synth rna --output cells.h5ad    counts with lineages\n");
+                  "cyto synth rna --output cells.h5ad    counts with lineages\n"
+                  "cyto synth multimodal --output world/ both, with the answer\n");
   synth->require_subcommand(1);
   add_cells(*synth);
   add_smears(*synth);
   add_rna(*synth);
+  add_multimodal(*synth);
 }
 
 namespace {

@@ -117,7 +117,7 @@ struct CellFeatureWriter::State {
   // Small columns are written in the end.
   std::vector<float> ranges, boxes, scores;
   std::vector<int64_t> labels, levels, others, flat, empty, undetected;
-  std::vector<std::string> names;
+  std::vector<std::string> names, types, groups;
 
   void write_columns() {
     const hsize_t n = h_shape[0];
@@ -140,6 +140,8 @@ struct CellFeatureWriter::State {
     numbers("empty_mask", empty);
     numbers("undetected", undetected);
     write_strings(*file, "name", names);
+    write_strings(*file, "cell_type", types);
+    write_strings(*file, "group", groups);
   }
 
   void close() {
@@ -184,6 +186,8 @@ void CellFeatureWriter::add(const CellFeatureRow& row) {
   s.empty.push_back(row.empty_mask ? 1 : 0);
   s.undetected.push_back(row.undetected ? 1 : 0);
   s.names.push_back(escape_control(row.name));
+  s.types.push_back(escape_control(row.cell_type));
+  s.groups.push_back(escape_control(row.group));
   ++s.rows;
 }
 

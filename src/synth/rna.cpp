@@ -161,17 +161,28 @@ std::vector<RnaGene> make_genes(const RnaOptions& o) {
   return genes;
 }
 
-RnaCell make_cell(const RnaOptions& o, int64_t index, Rng& rng) {
+std::vector<Lineage> chosen_lineages(const RnaOptions& o) {
+  std::vector<Lineage> chosen;
+  for (const Lineage& l : lineages())
+    if (o.lineages.empty() ||
+        std::find(o.lineages.begin(), o.lineages.end(), l.branch) != o.lineages.end())
+      chosen.push_back(l);
+  return chosen;
+}
+
+RnaCell make_cell(const RnaOptions& o, const std::vector<Lineage>& ways, int64_t index, Rng& rng) {
   RnaCell cell;
   const std::string digits = std::to_string(index + 1);
   cell.id = "cell_" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-  double at = rng.uniform(0, 100);
-  const Lineage* lineage = &lineages().front();
-  for (const Lineage& l : lineages()) {
+  double percent = 0;
+  for (const Lineage& l : ways) percent += l.percent;
+  double at = rng.uniform(0, percent);
+  const Lineage* lineage = &ways.front();
+  for (const Lineage& l : ways) {
     lineage = &l;
     if ((at -= l.percent) < 0) break;
   }
-  cell.pseudotime = rng.uniform();
+  cell.pseudotime = o.from + (1 - o.from) * rng.uniform();
   for (const Segment& segment : lineage->segments)
     if (cell.pseudotime >= segment.begin)
       cell.cell_type = segment.cell_type, cell.branch = segment.branch;
@@ -195,6 +206,9 @@ void validate(const RnaOptions& o) {
   require(o.effect >= 0 && o.effect <= 10, "--effect must be 0 to 10");
   require(o.batches >= 1 && o.batches <= 1000, "--batches must be 1 to 1000");
   require(o.batch_effect >= 0 && o.batch_effect <= 5, "the batch effect must be 0 to 5");
+  require(o.from >= 0 && o.from < 1, "the least pseudotime must be 0 to below 1");
+  for (const Branch b : o.lineages)
+    require(b != Branch::stem && b != Branch::myeloid, "stem and myeloid are no lineages");
 }
 
 }  // namespace
@@ -248,12 +262,13 @@ RnaSet make_rna(const RnaOptions& options) {
     for (int64_t g = 0; g < options.genes; ++g)
       factors.push_back(std::exp(options.batch_effect * rng.normal()));
   }
+  const std::vector<Lineage> ways = chosen_lineages(options);
   set.cells.resize(static_cast<size_t>(options.cells));
   std::vector<std::vector<std::pair<int32_t, float>>> rows(set.cells.size());
   parallel_for(options.cells, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Rng rng(options.seed, "synth rna cell", static_cast<uint64_t>(i));
-      const RnaCell cell = make_cell(options, i, rng);
+      const RnaCell cell = make_cell(options, ways, i, rng);
       const std::vector<double>& factors = batch_factor[static_cast<size_t>(cell.batch)];
       auto& row = rows[static_cast<size_t>(i)];
       for (size_t g = 0; g < set.genes.size(); ++g) {

@@ -58,7 +58,14 @@ bool is_run_file(const std::string& name) {
                                                  "drawn",
                                                  "domains.json",
                                                  "domains.csv",
-                                                 "drift.safetensors"};
+                                                 "drift.safetensors",
+                                                 "map.toml",
+                                                 "rna.csv",
+                                                 "image.csv",
+                                                 "rna.safetensors",
+                                                 "image.safetensors",
+                                                 "latents.safetensors",
+                                                 "cells.json"};
   return std::find(names.begin(), names.end(), name) != names.end() ||
          name.starts_with("events.out.tfevents.") || name.starts_with("diverged");
 }
@@ -161,6 +168,12 @@ bool RunFolder::is_done() const {
 
 CheckpointStore::CheckpointStore(std::string run_path)
     : folder_(std::move(run_path) + "/checkpoints") {}
+
+CheckpointStore CheckpointStore::in(const std::string& folder) {
+  CheckpointStore out("");
+  out.folder_ = folder;
+  return out;
+}
 
 std::string CheckpointStore::path_of(int64_t step) const {
   std::string digits = std::to_string(step);

@@ -69,7 +69,53 @@ assert np.abs(h).max() <= 1 + 1e-6
 assert np.allclose(h[~flat].min(axis=(1, 2, 3)), -1) and np.allclose(h[~flat].max(axis=(1, 2, 3)), 1)
 assert f["crop"][:].min() >= 0 and f["crop"][:].max() <= 1
 assert len(f.attrs["weights_xxh3"]) == 32
+assert set(f["cell_type"][:]) == {b""} and set(f["group"][:]) == {b""}
 )"));
+}
+
+// Classes of the data set that crops lie in, or of a table.
+void check_feature_classes(const Smears& lab) {
+  fs::create_directories(lab.folder / "typed/band");
+  fs::create_directories(lab.folder / "typed/blast");
+  const std::vector<std::string> crops = {"typed/band/a.png", "typed/blast/b.png"};
+  for (const std::string& name : crops) write_png(lab.folder / name, Image(48, 48, 3));
+  const auto features = [&](const Words& more) {
+    Words words = {"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "t.h5",
+                   "--json",  "--target", "32",    "--force"};
+    words.insert(words.end(), more.begin(), more.end());
+    return cyto(words);
+  };
+  const auto classes = [&](const Words& more) {
+    const auto done = features(more);
+    REQUIRE_MESSAGE(done.exit == 0, done.err);
+    return nlohmann::json::parse(done.out)["classes"].dump();
+  };
+  CHECK(classes({lab.folder / "typed"}) == R"({"band":1,"blast":1})");
+  CHECK(classes({lab.folder / "typed", "--labels", "none"}) == "{}");
+  CHECK(classes({lab.folder / "typed/band"}) == "{}");
+  // The layout of PBC, whose file names tell finer classes.
+  for (const char* name : {"basophil/BA_1", "eosinophil/EO_2", "ig/MMY_3", "ig/IG_4",
+                           "neutrophil/BNE_5", "neutrophil/SNE_6", "neutrophil/NEUTROPHIL_7"}) {
+    const fs::path path = lab.folder / ("pbc/" + std::string(name) + ".png");
+    fs::create_directories(path.parent_path());
+    write_png(path, Image(48, 48, 3));
+  }
+  CHECK(classes({lab.folder / "pbc"}) ==
+        R"({"basophil":1,"eosinophil":1,"metamyelocyte":1,"neutrophil_band":1,)"
+        R"("neutrophil_segmented":1})");
+  CHECK(classes({lab.folder / "pbc", "--labels", "coarse"}) ==
+        R"({"basophil":1,"eosinophil":1,"ig":2,"neutrophil":3})");
+  write_file_atomically(lab.folder / "l.csv", "path,label,group\nblast/b.png,mono,p1\nz.png,x,\n");
+  const auto told = features({lab.folder / "typed", "--labels", lab.folder / "l.csv"});
+  REQUIRE_MESSAGE(told.exit == 0, told.err);
+  CHECK(nlohmann::json::parse(told.out)["classes"].dump() == R"({"mono":1})");
+  CHECK(told.err.find("1 rows of the labels without a cell") != std::string::npos);
+  CHECK(told.err.find("1 cell without a row of the labels") != std::string::npos);
+  write_file_atomically(lab.folder / "l.csv", "path,label\nz.png,x\n");
+  CHECK(features({lab.folder / "typed", "--labels", lab.folder / "l.csv"}).exit == 3);
+  CHECK(features({lab.folder / "typed", "--labels", lab.folder / "none.csv"}).exit == 4);
+  CHECK(features({lab.folder / "typed", "--labels", "none", "--preset", "pbc"}).exit == 2);
+  CHECK(features({lab.folder / "typed", "--preset", "pbc"}).exit == 3);
 }
 
 }  // namespace
@@ -101,6 +147,7 @@ TEST_CASE("segment: train, eval, predict and features") {
         std::string::npos);
   check_predict(lab);
   check_features(lab);
+  check_feature_classes(lab);
 }
 
 TEST_CASE("segment: a training that was stopped ends with the same bytes") {

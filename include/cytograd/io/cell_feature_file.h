@@ -30,13 +30,14 @@ struct CellFeatureRow {
   float box[4] = {};
   int64_t label = 0, level = 0, others = 0;
   bool flat_features = false, empty_mask = false, undetected = false;
-  std::string name;  ///< where the cell comes from
+  std::string name;                        ///< where the cell comes from
+  std::string cell_type = "", group = "";  ///< as a data set or a table says it; "" unknown
 };
 
 /// Writes datasets `h` [n, cells, cells, channels], `mask` [n, target, target], `crop` [n, target,
 /// target, 3], `h_range` [n, 2], `box` [n, 4], `score`, `label`, `level`, `others`,
-/// `flat_features`, `empty_mask`, `undetected` and `name`. The file appears under its name when it
-/// is complete. The same rows give the same bytes.
+/// `flat_features`, `empty_mask`, `undetected`, `name`, `cell_type` and `group`. The file appears
+/// under its name when it is complete. The same rows give the same bytes.
 class CellFeatureWriter {
  public:
   /// @throws FileError if the folder cannot be written to, ValueError for sizes below 1

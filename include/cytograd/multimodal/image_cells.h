@@ -14,7 +14,7 @@ namespace cytograd::multimodal {
 
 struct ImageCellOptions {
   /// CSV with a header: `path` (or `name`), `label`, and if wanted `group`, `split`. A cell's name
-  /// ends with its path. "": the file's own classes.
+  /// ends with its path; it counts alone, also for cells without a row. "": the file's own classes.
   std::string labels = "";
   bool keep_undetected = false, keep_empty = false;  ///< cells without detection, without mask
 };
@@ -26,11 +26,14 @@ struct ImageBatch {
   Tensor mask;   ///< [B, 128, 128, 1], 0..1
 };
 
-/// A file of cells. Values stay in the file; const members may be called by several threads.
+/// A file of cells. Values stay in the file, and up to half a GiB of those that were read in
+/// memory; const members may be called by several threads.
 class ImageCells {
  public:
-  /// A child process checks the file first: it is hostile input. @throws FileError; DataError
-  /// cells.form (naming the HDF5 path and what is expected), h5ad.crash; csv.* for the labels
+  /// Reads all values once, to see that they are finite and in range. The file is hostile input:
+  /// child processes read it, here and in `batch`. @throws FileError; DataError cells.form (naming
+  /// the HDF5 path, the cell and what is expected), h5ad.crash; data.empty if no cell is left;
+  /// csv.* for the labels
   explicit ImageCells(const std::string& path, const ImageCellOptions& options = {});
   ~ImageCells();
   ImageCells(ImageCells&&) noexcept;
@@ -41,13 +44,16 @@ class ImageCells {
   const std::vector<std::string>& classes() const;  ///< sorted
   const std::vector<int64_t>& labels() const;       ///< one per cell, -1 unknown
   const std::vector<std::string>& groups() const;   ///< donors, one per cell; empty if unknown
+  const std::vector<std::string>& splits() const;   ///< by the labels: "train", "val", "test", "";
+                                                    ///< one per cell, or empty
   int64_t channels() const;                         ///< of h, 256
   /// What was left out, and why.
   const std::vector<std::string>& notes() const;
   /// Of the names, labels and values; equal files give equal texts.
   std::string hash() const;
 
-  /// @throws ValueError for a row out of range; FileError
+  /// @throws ValueError for a row out of range; FileError; DataError change, cells.form, h5ad.crash
+  /// if the file is another by now
   ImageBatch batch(const std::vector<int64_t>& rows) const;
 
  private:

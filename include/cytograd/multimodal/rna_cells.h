@@ -34,7 +34,7 @@ struct RnaCells {
   CsrMatrix x;                       ///< logarithms
   rna::ExpressionScale scale;        ///< of the cells that are trained on
   std::vector<std::string> classes;  ///< in order of the file
-  std::vector<int64_t> labels;       ///< one per cell
+  std::vector<int64_t> labels;       ///< one per cell, -1 unknown (of new cells only)
   std::vector<std::string> groups;   ///< donors, or empty
   Tensor reference;                  ///< [cells, 50] float32, or undefined
   std::vector<std::string> steps;    ///< of the preprocessing
@@ -46,15 +46,20 @@ struct RnaCells {
   Tensor batch(const std::vector<int64_t>& rows) const;
 };
 
-/// Reads any file or folder that `read_single_cells` takes (a file of `cyto rna preprocess` too).
-/// @param training  rows that genes and scale are fitted on; called once with everything but x
-/// @throws as FileCells; DataError h5ad.form where a column or entry is missing (listing what there
-/// is) or the reference has another width than 50; class.missing for fewer than two cells of a kind
+/// Reads any file or folder that `read_single_cells` takes (a file of `cyto rna preprocess` too,
+/// whose X are logarithms). Genes are named by var, or by its column of symbols (feature_name,
+/// gene_symbol, ...) where the names of var are Ensembl's.
+/// @param training  rows that genes and scale are fitted on; called once with everything but genes
+/// and values. Order and repetition do not matter
+/// @throws as FileCells; ValueError for a state or row that is none; DataError h5ad.form where a
+/// column or entry is missing (listing what there is) or the reference has another width than 50;
+/// rna.values naming cell and gene, or for genes to be chosen from scaled values; class.unknown for
+/// a class to drop that there is not; class.missing for fewer than two cells of a kind; data.empty
 RnaCells read_rna_cells(const std::string& path, const RnaCellOptions& options,
                         const std::function<std::vector<int64_t>(const RnaCells& head)>& training);
 
-/// Cells for a trained model: its genes in its order by name (Ensembl versions and case of nothing
-/// else ignored), its scale. Missing genes are 0 and listed in `notes`.
+/// Cells for a trained model: its genes in its order by name (Ensembl versions
+/// ignored), its scale. Missing genes are 0 and listed in `notes`.
 /// @throws DataError h5ad.genes where more than a tenth is missing
 RnaCells read_rna_cells(const std::string& path, const RnaCellOptions& options,
                         const std::vector<std::string>& genes, const rna::ExpressionScale& scale);

@@ -47,6 +47,9 @@ struct RnaOptions {
   int batches = 2;
   double batch_effect = 0.12;  ///< spread of a gene's log mean between batches
   uint64_t seed = 0;
+  /// Ways to these kinds of mature cells alone; empty: all. Genes of the others never change then.
+  std::vector<Branch> lineages = {};
+  double from = 0;  ///< least pseudotime, below 1
 };
 
 struct RnaCell {

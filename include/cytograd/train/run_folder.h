@@ -48,6 +48,8 @@ void require_run(const std::string& path);
 class CheckpointStore {
  public:
   explicit CheckpointStore(std::string run_path);
+  /// Those in a folder of another name.
+  static CheckpointStore in(const std::string& folder);
 
   std::string path_of(int64_t step) const;
   /// Points `last` (and `best`) at a file that is complete, then removes all but the last two and

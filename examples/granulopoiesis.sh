@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# From raw cell images and raw RNA counts to the figure of a differentiation: which genes change while cells change their looks.
+# Usage: examples/granulopoiesis.sh [OUTPUT]                                drawn cells and invented counts, drivers known
+#        examples/granulopoiesis.sh --data DIR [--detector RUN] [OUTPUT]    real data
+#   DIR holds PBC_dataset_normal_DIB, segmentation_WBC, BCCD_Dataset, BCCD_WBC_masks, paul15_subset, GSE116256_RAW
+#   RUN is a detector of `cyto segment train` with 256 channels; without it one is trained (the longest step)
+# Each step is left out where its output is there already; OUTPUT is runs/granulopoiesis, or runs/granulopoiesis-real with --data.
+# CYTO names the program, else the one in PATH or build/release is taken. docs/multimodal.md says what each step does.
+set -euo pipefail
+home=$(cd "$(dirname "$0")/.." && pwd)
+data='' detector='' out='' missed=0
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --data | --detector)
+      [ $# -ge 2 ] || { echo "$0: $1 expects a folder" >&2; exit 2; }
+      [ -d "$2" ] || { echo "$0: $1: $2 is no folder" >&2; exit 2; }
+      if [ "$1" = --data ]; then data=$(cd "$2" && pwd); else detector=$(cd "$2" && pwd); fi
+      shift 2 ;;
+    -h | --help) usage; exit 0 ;;
+    -*) echo "$0: unknown option $1" >&2; usage >&2; exit 2 ;;
+    *) [ -z "$out" ] || { echo "$0: one OUTPUT, got $out and $1" >&2; exit 2; }; out=$1; shift ;;
+  esac
+done
+[ -n "$out" ] || out=runs/granulopoiesis${data:+-real}
+cyto=${CYTO:-$(command -v cyto || echo "$home/build/release/cyto")}
+[ -x "$cyto" ] || { echo "$0: no program cyto; build it (examples/demo.sh) or set CYTO" >&2; exit 2; }
+mkdir -p "$out"
+
+# step OUTPUT WORDS...: says what is done and does it, unless OUTPUT is there.
+step() {
+  local target=$1
+  shift
+  if [ -e "$target" ]; then
+    echo "== $target is there" >&2
+    return
+  fi
+  echo "== ${*//$home\//}" | cut -c 1-240 >&2
+  "$@" || exit $?
+}
+
+# Trains or goes on; DONE is written last.
+detect() {  # RUN OPTIONS...
+  step "$1/DONE" "$cyto" segment train --resume auto -o "$@"
+}
+train() {  # RUN OPTIONS...
+  if [ -e "$1/config.toml" ] && [ ! -e "$1/DONE" ]; then
+    step "$1/DONE" "$cyto" multimodal train --resume "$1"
+  else
+    step "$1/DONE" "$cyto" multimodal train --force -o "$@"
+  fi
+}
+# A path and the report of its run; a path that was stopped is made anew.
+follow() {  # RUN NAME STATIONS
+  local to=$out/$2
+  [ -e "$to/trajectory.json" ] || [ ! -e "$to/path.csv" ] || rm -r "$to"
+  step "$to/trajectory.json" "$cyto" multimodal trajectory --run "$1" --through "$3" --seed 1 -o "$to"
+  step "$to/report.html" "$cyto" multimodal report --run "$1" --path "$to" -o "$to/report.html"
+}
+
+# Both halves of the method see a mean over the batch. Without reference latents the error of the RNA half is summed over genes:
+# averaged it would not hold against the divergence (docs/multimodal.md, Collapse).
+rna_only=(--rna-reduction sum --rna-beta 0.01)
+
+synthetic() {
+  local world=$out/world
+  [ -e "$world/truth.csv" ] || rm -rf "$world"  # was stopped
+  step "$world/truth.csv" "$cyto" synth multimodal --cells 2000 --genes 300 --images 800 --fields 48 --seed 1 -o "$world"
+  # The crops are 28 micrometres wide; fields have 0.4 micrometres per pixel, so a crop is shown with 70 pixels.
+  detect "$out/detector" --data "$world/fields" --min-size 144 --max-size 224 --optimizer adam --lr 0.001 --epochs 10 \
+    --detector-hidden 128 --smallest-anchor 16 --regions 32 --proposals 200
+  local crops=("$world"/cells/{blast,promyelocyte,myelocyte,metamyelocyte,band,segmented,promonocyte,monocyte})  # not masks
+  step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
+    -o "$out/cells.h5"
+  train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
+    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 40 --delta 10
+  follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
+  follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
+  echo >&2
+  local name
+  for name in granulopoiesis monocytopoiesis; do
+    "$home/bench/multimodal/planted.sh" "$world/truth.csv" $name "$out/$name/drivers.csv" || missed=1
+  done
+}
+
+# Paths below DIR and the classes of images that the paths need; of segmentation_WBC neutrophils and monocytes.
+list_images() {
+  local set
+  for f in "$data"/PBC_dataset_normal_DIB/*/*.jpg; do
+    case ${f##*/} in
+      PMY_*) echo "$f,promyelocyte,pbc" ;;
+      MY_*) echo "$f,myelocyte,pbc" ;;
+      MMY_*) echo "$f,metamyelocyte,pbc" ;;
+      BNE_*) echo "$f,neutrophil_band,pbc" ;;
+      SNE_*) echo "$f,neutrophil_segmented,pbc" ;;
+      MO_*) echo "$f,monocyte,pbc" ;;
+    esac
+  done
+  for set in 1 2; do
+    awk -F, -v folder="$data/segmentation_WBC/Dataset $set" -v set="$set" '
+      FNR > 1 { sub(/\r$/, "")
+        if ($2 == 1 || $2 == 3) printf "%s/%03d.bmp,%s,wbc-seg-%s\n", folder, $1, $2 == 1 ? "neutrophil" : "monocyte", set }' \
+      "$data/segmentation_WBC/Class Labels of Dataset $set.csv"
+  done | while IFS= read -r line; do [ ! -e "${line%%,*}" ] || echo "$line"; done
+}
+
+real() {
+  local run crops scale=()
+  if [ -z "$detector" ]; then
+    detector=$out/detector scale=(--min-size 160)
+    detect "$detector" --data "$data/segmentation_WBC" "$data/BCCD_Dataset" --min-size 160 --max-size 224 --optimizer adam \
+      --lr 0.001 --epochs 6 --detector-hidden 256 --regions 32 --proposals 300 --augment light
+  fi
+  { echo path,label,domain; list_images; } >"$out/images.csv"
+  mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
+  [ ${#crops[@]} -gt 0 ] || { echo "$0: no image in $data/PBC_dataset_normal_DIB or segmentation_WBC" >&2; exit 3; }
+  step "$out/cells.h5" "$cyto" segment features --run "$detector" "${scale[@]}" "${crops[@]}" --labels "$out/images.csv" \
+    -o "$out/cells.h5"
+
+  run=$out/paul15
+  train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
+    --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
+    --image-epochs 80 --delta 10
+  follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
+  follow "$run" monocytopoiesis promyelocyte,monocyte
+  follow "$run" paul15-neutrophils GMP,Neutrophils
+  follow "$run" paul15-monocytes GMP,Monocytes
+
+  # Healthy marrow, thousands of genes: three samples of the series as one set.
+  mkdir -p "$out/marrow"
+  for f in "$data"/GSE116256_RAW/*_{BM1,BM3,BM5-34p}.*; do
+    [ ! -e "$f" ] || ln -sf "$f" "$out/marrow/"
+  done
+  run=$out/gse116256
+  train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
+    --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 80 --delta 10
+  follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
+}
+
+if [ -n "$data" ]; then real; else synthetic; fi
+echo "
+Look at:"
+for figure in "$out"/*/figure.svg; do
+  folder=${figure%/*}
+  echo "  $figure, $folder/page.html, $folder/drivers.csv, $folder/report.html"
+done
+exit $missed

@@ -1,0 +1,164 @@
+#include "cli/multimodal.h"
+#include "cytograd/autograd/grad_mode.h"
+#include "cytograd/io/h5ad_extend.h"
+#include "cytograd/io/text.h"
+#include "cytograd/multimodal/image_cells.h"
+#include "cytograd/multimodal/rna_cells.h"
+#include "cytograd/multimodal/run.h"
+#include "cytograd/train/stop.h"
+#include "cytograd/umap/umap.h"
+
+/// @file
+/// `cyto multimodal embed`: latents of cells, also of new ones.
+
+namespace cytograd::cli {
+namespace {
+
+using namespace multimodal;
+
+struct Options : CommonOptions {
+  std::string run, rna, images, labels, source = "X", state = "auto", label_column;
+  bool umap = false;
+};
+
+std::string matrix_of(const std::string& source) {
+  if (source == "raw") return "raw/X";
+  if (source.starts_with("layer:")) return "layers/" + source.substr(6);
+  if (source.empty() || source == "X") return "";
+  throw ConfigError("--expr-source expects X, raw or layer:NAME, got " + escape_control(source) +
+                    " [cli]");
+}
+
+// encode(rows) for all rows in turn, [cells, 50] on the host.
+template <class Encode>
+DenseMatrix encoded(int64_t cells, int64_t batch, Encode encode) {
+  const NoGrad no_grad;
+  DenseMatrix out{cells, 50, {}};
+  for (int64_t at = 0; at < cells; at += batch) {
+    throw_if_stopped("nothing was written");
+    std::vector<int64_t> rows;
+    for (int64_t i = at; i < std::min(cells, at + batch); ++i) rows.push_back(i);
+    const std::vector<float> part = encode(rows).mu.to(Device::cpu()).template to_vector<float>();
+    out.values.insert(out.values.end(), part.begin(), part.end());
+  }
+  return out;
+}
+
+AnnAdditions additions(const Options& o, const Run& run, DenseMatrix mu, const char* side) {
+  AnnAdditions out;
+  if (o.umap) {
+    Umap umap({.seed = o.seed});
+    const Tensor map = umap.fit(Tensor::from(mu.values, {mu.rows, mu.columns}));
+    for (const std::string& note : umap.notes()) console().warn(note);
+    out.obsm["X_cyto_umap"] = {map.size(0), map.size(1), map.to_vector<float>()};
+  }
+  out.obsm["X_cyto_mu"] = std::move(mu);
+  out.uns["cyto_model"] = std::string("multimodal VAE, ") + side;
+  out.uns["cyto_run"] = escape_control(run.path);
+  out.uns["cyto_seed"] = static_cast<double>(run.seed);
+  return out;
+}
+
+Column categories(const std::vector<std::string>& classes, const std::vector<int64_t>& labels) {
+  Categorical out;
+  for (const std::string& name : classes) out.categories.push_back(escape_control(name));
+  for (const int64_t label : labels) out.codes.push_back(static_cast<int32_t>(label));
+  return out;
+}
+
+// A file with the latents alone.
+void write_new(const Options& o, const AnnAdditions& more, const std::vector<std::string>& names,
+               const std::vector<std::string>& classes, const std::vector<int64_t>& labels) {
+  AnnData out;
+  const auto n = static_cast<int64_t>(names.size());
+  out.X = DenseMatrix{n, 0, {}};
+  for (const std::string& name : names) out.obs.names.push_back(escape_control(name));
+  if (!classes.empty()) out.obs.columns = {{"cell_type", categories(classes, labels)}};
+  out.obsm = more.obsm;
+  out.uns = more.uns;
+  write_h5ad(o.output, out);
+}
+
+int64_t embed_rna(const Options& o, const Run& run, Device device) {
+  if (!run.rna) throw StateError("the run has no RNA VAE: it was trained on images alone [cli]");
+  RnaCellOptions options;
+  options.matrix = matrix_of(o.source);
+  options.state = o.state;
+  options.label_column = o.label_column;
+  options.variable = std::nullopt;
+  const RnaCells cells = read_rna_cells(o.rna, options, run.genes, run.scale);
+  for (const std::string& note : cells.notes) console().note(note);
+  const AnnAdditions more =
+      additions(o, run,
+                encoded(cells.size(), 512,
+                        [&](const std::vector<int64_t>& rows) {
+                          return run.rna->encode(cells.batch(rows).to(device));
+                        }),
+                "RNA");
+  if (o.rna.ends_with(".h5ad"))
+    extend_h5ad(o.rna, o.output, more);
+  else
+    write_new(o, more, cells.names, cells.classes, cells.labels);
+  return cells.size();
+}
+
+int64_t embed_images(const Options& o, const Run& run, Device device) {
+  if (!run.image) throw StateError("the run has no image VAE: it was trained on RNA alone [cli]");
+  const ImageCells cells(o.images, {.labels = o.labels});
+  for (const std::string& note : cells.notes()) console().note(note);
+  const AnnAdditions more =
+      additions(o, run,
+                encoded(cells.size(), 64,
+                        [&](const std::vector<int64_t>& rows) {
+                          return run.image->encode(cells.batch(rows).h.to(device));
+                        }),
+                "image");
+  write_new(o, more, cells.names(), cells.classes(), cells.labels());
+  return cells.size();
+}
+
+void run(Options& o) {
+  if (o.rna.empty() == o.images.empty())
+    throw ConfigError("expected one of --rna FILE and --images FILE.h5 [cli]");
+  if (!o.labels.empty() && o.images.empty())
+    throw ConfigError("--image-labels goes with --images [cli]");
+  if (!o.output.ends_with(".h5ad"))
+    throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
+                      " [cli]");
+  require_new_file(o.output, o.force);
+  catch_stop_signals();
+  const Device device = device_of(o);
+  const Run loaded = load_run(o.run, device);
+  const int64_t cells =
+      o.rna.empty() ? embed_images(o, loaded, device) : embed_rna(o, loaded, device);
+  if (o.json)
+    console().out("{\"cells\":" + std::to_string(cells) +
+                  ",\"width\":50,\"file\":" + json_text(o.output) + "}\n");
+  say_next({o.output}, "scanpy.read_h5ad(" + json_text(o.output) + ").obsm[\"X_cyto_mu\"]");
+}
+
+}  // namespace
+
+void add_multimodal_embed(CLI::App& multimodal) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(
+      multimodal, "embed", "Write latents of cells of either side as h5ad",
+      "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
+      "cyto multimodal embed --run runs/joint --images cells.h5 -o cells.h5ad --umap\n");
+  command->add_option("--run", options->run, "Run folder of `cyto multimodal train`")->required();
+  command->add_option("--rna", options->rna, "Single cells; of .h5ad the rest is copied");
+  command->add_option("--images", options->images, "Cells of `cyto segment features` (.h5)");
+  command->add_option("--image-labels", options->labels, "CSV of path and label of the images");
+  command->add_option("--expr-source", options->source, "X, raw or layer:NAME")
+      ->capture_default_str();
+  command->add_option("--expr-state", options->state, "auto, counts, lognorm or scaled")
+      ->check(CLI::IsMember({"auto", "counts", "lognorm", "scaled"}))
+      ->capture_default_str();
+  command->add_option("--label-column", options->label_column, "Column of obs with the classes");
+  command->add_flag("--umap", options->umap, "Also a map of the latents");
+  add_common_options(*command, *options, with_output | with_force | with_seed | with_device);
+  command->get_option("--output")->required();
+  run_command(*command, options, run);
+}
+
+}  // namespace cytograd::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cytograd/multimodal/drivers.h"
+#include "cytograd/multimodal/run.h"
+#include "cytograd/multimodal/stages.h"
+#include "cytograd/multimodal/trajectory.h"
+
+/// @file
+/// What `cyto multimodal trajectory` measures on a path, and its tables.
+
+namespace cytograd::cli {
+
+/// Morphology of every decoded frame with its mask: [steps][scores]; empty without masks.
+std::vector<std::vector<double>> path_morphology(const multimodal::Trajectory& path);
+
+/// Genes beside morphology over the sampled paths; without masks, changes and times only.
+std::vector<multimodal::Driver> path_drivers(const multimodal::Run& run,
+                                             const multimodal::Trajectory& path,
+                                             const std::vector<std::vector<double>>& morphology,
+                                             int64_t permutations, uint64_t seed);
+
+/// t and the scores, a step per row; a score without a value is empty.
+void write_morphology(const multimodal::Trajectory& path,
+                      const std::vector<std::vector<double>>& morphology, const std::string& file);
+/// @param lineage  as of `multimodal::literature_direction`, or ""
+void write_drivers(const multimodal::Trajectory& path,
+                   const std::vector<multimodal::Driver>& drivers, const std::string& lineage,
+                   const std::string& file);
+/// Per step the shares of all stages, of votes and of a classifier.
+void write_stages(const multimodal::Trajectory& path, const multimodal::StageReport& report,
+                  const std::string& file);
+
+}  // namespace cytograd::cli

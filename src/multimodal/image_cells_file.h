@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+/// @file
+/// The file of `cyto segment features`, read by child processes alone: HDF5 never runs here on a
+/// file that may be hostile, so there is nothing of it to guard against other threads either.
+
+namespace cytograd::multimodal {
+
+/// Values of one cell as this reader hands them over: h [14, 14, 256], crop [128, 128, 3], mask
+/// [128, 128].
+inline constexpr int64_t h_side = 14, h_channels = 256, target_side = 128;
+inline constexpr size_t h_values = 14 * 14 * 256, crop_values = 128 * 128 * 3,
+                        mask_values = 128 * 128;
+inline constexpr size_t cell_values = h_values + crop_values + mask_values;
+
+/// One entry per cell in all.
+struct ImageCellColumns {
+  std::vector<std::string> names, types, groups;  ///< types and groups are "" where unknown
+  std::vector<int64_t> undetected, empty_mask;    ///< 0 or 1
+  bool has_types = false;
+};
+/// @throws FileError; DataError cells.form, h5ad.crash
+ImageCellColumns read_cell_columns(const std::string& path);
+
+/// Rows of the file in this order; `take` gets cell_values each. @param cells  of the whole file
+/// @throws as above; DataError change if the file has another number of cells
+void read_cell_rows(const std::string& path, int64_t cells, const std::vector<int64_t>& rows,
+                    const std::function<void(size_t index, const float* values)>& take);
+
+/// Looks at all values of these rows. @param names  of all cells of the file @return their hash
+/// @throws as above; cells.form naming cell and dataset for values that are not finite or outside
+/// -1..1 (h) and 0..1
+std::string check_cell_rows(const std::string& path, const std::vector<std::string>& names,
+                            const std::vector<int64_t>& rows);
+
+}  // namespace cytograd::multimodal

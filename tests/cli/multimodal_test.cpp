@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/lab.h"
+#include "cytograd/core/random.h"
+#include "cytograd/io/cell_feature_file.h"
+#include "cytograd/io/csv.h"
+#include "cytograd/synth/rna.h"
+
+using namespace cytograd;
+using test::cyto;
+using test::Words;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::json;
+
+const std::vector<std::string> kinds = {"myelocyte", "band", "segmented"};
+
+// Invented features: a kind of cell is a pattern in the channels, a disc of its own size and grey.
+void write_features(const std::string& path, int64_t per_kind) {
+  CellFeatureLayout layout;
+  layout.count = per_kind * static_cast<int64_t>(kinds.size());
+  layout.attributes = {{"format", "cytograd cell features 1"}, {"classes", "WBC"}};
+  CellFeatureWriter writer(path, layout);
+  for (int64_t i = 0; i < layout.count; ++i) {
+    const auto kind = static_cast<size_t>(i / per_kind);
+    Rng rng(1, "features", static_cast<uint64_t>(i));
+    std::vector<float> h(14 * 14 * 256), mask(128 * 128), crop(128 * 128 * 3);
+    const auto shift = static_cast<float>(0.3 * rng.normal());
+    for (size_t k = 0; k < h.size(); ++k) {
+      const double wave = std::sin(0.1 * static_cast<double>((kind + 1) * (k % 256)) + shift);
+      h[k] = static_cast<float>(std::clamp(0.8 * wave + 0.1 * rng.normal(), -1.0, 1.0));
+    }
+    const double radius = 30 + 8 * static_cast<double>(kind) + 3 * rng.uniform();
+    for (size_t p = 0; p < mask.size(); ++p) {
+      const double y = static_cast<double>(p / 128) - 63.5, x = static_cast<double>(p % 128) - 63.5;
+      const double r = std::sqrt(x * x + y * y);
+      mask[p] = r < radius ? 1 : 0;
+      for (size_t c = 0; c < 3; ++c)
+        crop[3 * p + c] = r < radius / 2 ? 0.3F : r < radius ? 0.6F + 0.1F * shift : 0.9F;
+    }
+    CellFeatureRow row;
+    row.h = &h, row.mask = &mask, row.crop = &crop;
+    row.h_min = -1, row.h_max = 1, row.score = 0.9F;
+    row.box[2] = row.box[3] = 128;
+    row.label = 1;
+    row.name = "crops/" + kinds[kind] + "/" + std::to_string(i) + ".png";
+    writer.add(row);
+  }
+  writer.commit();
+}
+
+// Files to train on, and a run of a few seconds.
+class World : public test::RunsFolder {
+ public:
+  World() {
+    constexpr int64_t per_kind = 20;
+    write_features(folder / "cells.h5", per_kind);
+    std::string labels = "path,label\n";
+    for (size_t i = 0; i < per_kind * kinds.size(); ++i)
+      labels +=
+          kinds[i / per_kind] + "/" + std::to_string(i) + ".png," + kinds[i / per_kind] + "\n";
+    write_file_atomically(folder / "labels.csv", labels);
+    synth::RnaOptions rna{.cells = 240, .genes = 60, .drivers = 3, .seed = 2};
+    rna.lineages = {synth::Branch::neutrophil};
+    rna.from = 0.55;
+    synth::write_rna(synth::make_rna(rna), folder / "rna.h5ad");
+    write_file_atomically(folder / "map.toml",
+                          "[myelocyte]\nimage = [\"myelocyte\"]\nrna = [\"myelocyte\"]\n"
+                          "[neutrophil]\nimage = [\"band\", \"segmented\"]\n"
+                          "rna = [\"band\", \"segmented\"]\nweight = 1\n");
+  }
+  Words train(const std::string& run, const Words& more = {}) const {
+    Words out = {"multimodal",
+                 "train",
+                 "--rna",
+                 folder / "rna.h5ad",
+                 "--images",
+                 folder / "cells.h5",
+                 "--image-labels",
+                 folder / "labels.csv",
+                 "--map",
+                 folder / "map.toml",
+                 "--preset",
+                 "joint",
+                 "--rna-epochs",
+                 "6",
+                 "--rna-batch",
+                 "32",
+                 "--rna-reduction",
+                 "sum",
+                 "--rna-beta",
+                 "0.01",
+                 "--image-epochs",
+                 "2",
+                 "--image-batch",
+                 "24",
+                 "--seed",
+                 "3",
+                 "-o",
+                 folder / run};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+  Words path(const std::string& run, const std::string& to, const Words& more = {}) const {
+    Words out = {"multimodal", "trajectory", "--run",
+                 folder / run, "--through",  "myelocyte,band,segmented",
+                 "-o",         folder / to};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
+  const World world;
+  const auto trained = cyto(world.train("run"));
+  CAPTURE(trained.err);
+  REQUIRE(trained.exit == 0);
+  for (const char* name : {"config.toml", "map.toml", "rna.csv", "image.csv", "rna.safetensors",
+                           "image.safetensors", "latents.safetensors", "cells.json", "DONE"})
+    CHECK_MESSAGE(world.has("run", name), name);
+  const Json results = Json::parse(world.file("run", "results.json"));
+  for (const char* side : {"rna", "image"}) {
+    CHECK(results[side]["cells"] == (side == std::string("rna") ? 240 : 60));
+    CHECK(results[side]["quality"]["active_units"].is_number());
+    CHECK(results[side]["quality"]["r2_mu"].is_number());
+    CHECK(results[side]["quality"]["collapsed"].is_boolean());
+  }
+  CHECK(results["pairs"].size() == 2);
+  CHECK(results["pairs"][1]["delta"] == 1);
+  CHECK(read_csv(world.folder / "run/rna.csv").rows() == 6);
+  CHECK(read_csv(world.folder / "run/image.csv").rows() == 2);
+
+  const auto embedded =
+      cyto({"multimodal", "embed", "--run", world.folder / "run", "-o", world.folder / "z.h5ad"});
+  CAPTURE(embedded.err);
+  CHECK(embedded.exit == 0);
+  CHECK(fs::exists(world.folder / "z.h5ad"));
+
+  const auto path = cyto(world.path("run", "path", {"--force"}));
+  CAPTURE(path.err);
+  REQUIRE(path.exit == 0);
+  for (const char* name : {"path.csv", "expression.csv", "fold.csv", "clusters.csv", "support.csv",
+                           "drivers.csv", "figure.svg", "page.html"})
+    CHECK_MESSAGE(world.has("path", name), name);
+  CHECK(read_csv(world.folder / "path/support.csv").rows() == 100);
+  const CsvTable drivers = read_csv(world.folder / "path/drivers.csv");
+  CHECK(drivers.rows() == 60);
+  for (const char* column : {"gene", "cluster", "change"}) drivers.column(column);
+  CHECK(world.file("path", "figure.svg").find("<svg") != std::string::npos);
+
+  const auto report = cyto({"multimodal", "report", "--run", world.folder / "run", "--path",
+                            world.folder / "path", "-o", world.folder / "report.html"});
+  CAPTURE(report.err);
+  CHECK(report.exit == 0);
+  CHECK(read_file(world.folder / "report.html").find("</html>") != std::string::npos);
+}
+
+TEST_CASE("cyto multimodal train: stopped and resumed, the bytes of an unbroken run") {
+  const World world;
+  REQUIRE(cyto(world.train("whole")).exit == 0);
+  const TempFolder streams;
+  test::Program program(world.train("broken"), streams.path().string());
+  for (int i = 0; i < 4000 && !world.has("broken", "checkpoints/rna"); ++i) test::pause(0.005);
+  program.send(SIGINT);
+  const auto stopped = program.wait();
+  CAPTURE(stopped.err);
+  REQUIRE(stopped.exit == 130);
+  CHECK_FALSE(world.has("broken", "DONE"));
+  const auto resumed = cyto({"multimodal", "train", "--resume", world.folder / "broken"});
+  CAPTURE(resumed.err);
+  REQUIRE(resumed.exit == 0);
+  for (const char* name : {"rna.safetensors", "image.safetensors", "latents.safetensors",
+                           "results.json", "rna.csv", "image.csv"})
+    CHECK_MESSAGE(world.file("whole", name) == world.file("broken", name), name);
+}
+
+TEST_CASE("cyto multimodal trajectory: a collapsed run is refused without --force") {
+  const World world;
+  // A divergence this dear leaves nothing of the cells in the latents.
+  const auto trained = cyto(world.train("run", {"--rna-beta", "1000"}));
+  CAPTURE(trained.err);
+  REQUIRE(trained.exit == 0);
+  const Json results = Json::parse(world.file("run", "results.json"));
+  CHECK(results["status"] == "warning");
+  CHECK(results["rna"]["quality"]["collapsed"] == true);
+  const auto refused = cyto(world.path("run", "path"));
+  CHECK(refused.exit != 0);
+  CHECK(refused.err.find("[run.collapsed]") != std::string::npos);
+  CHECK_FALSE(world.has("path", "figure.svg"));
+}
+
+TEST_CASE("cyto multimodal: bad input is one clear error") {
+  const World world;
+  const auto fails = [&](const Words& words, int exit, const std::string& text) {
+    const auto result = cyto(words);
+    CAPTURE(result.err);
+    CHECK(result.exit == exit);
+    CHECK(result.err.find(text) != std::string::npos);
+  };
+  fails(world.train("run", {"--rna", world.folder / "no.h5ad"}), 4, "no.h5ad");
+  fails(world.train("run", {"--images", world.folder / "no.h5"}), 4, "no.h5");
+  fails(world.train("run", {"--images", world.folder / "labels.csv"}), 3, "labels.csv");
+  fails(world.train("run", {"--preset", "all"}), 2, "joint");
+  fails(world.train("run", {"--rna-epochs", "0"}), 2, "0");
+  fails(world.train("run", {"--align-kl", "both"}), 2, "sym");
+  write_file_atomically(world.folder / "bad.toml",
+                        "[neutrophil]\nimage = [\"band\"]\nrna = [\"Neutrophils\"]\n");
+  fails(world.train("run", {"--map", world.folder / "bad.toml"}), 3, "[class.unmapped]");
+  write_file_atomically(world.folder / "bad.toml", "[neutrophil]\nimages = [\"band\"]\n");
+  fails(world.train("run", {"--map", world.folder / "bad.toml"}), 2, "[cfg]");
+  CHECK_FALSE(world.has("run", "DONE"));
+  fails(world.path("run", "path"), 4, "[run.missing]");
+  fails({"multimodal"}, 2, "train, embed, trajectory, report");
+}
