@@ -38,7 +38,7 @@ void add_text(Xxh3Stream& hash, const std::string& text) {
 
 struct ImageCells::State {
   std::string path, hash;
-  int64_t in_file = 0;
+  int64_t in_file = 0, channels = 0;
   std::vector<int64_t> rows;  // of the file
   Texts names, classes, groups, splits, notes;
   std::vector<int64_t> labels;
@@ -133,6 +133,7 @@ ImageCells::ImageCells(const std::string& path, const ImageCellOptions& options)
   state_->path = path;
   const ImageCellColumns all = read_cell_columns(path);
   state_->in_file = static_cast<int64_t>(all.names.size());
+  state_->channels = all.channels;
   state_->choose(all, options);
   state_->label(all, options);
   state_->check(all.names);
@@ -148,20 +149,20 @@ const Texts& ImageCells::classes() const { return state_->classes; }
 const std::vector<int64_t>& ImageCells::labels() const { return state_->labels; }
 const Texts& ImageCells::groups() const { return state_->groups; }
 const Texts& ImageCells::splits() const { return state_->splits; }
-int64_t ImageCells::channels() const { return h_channels; }
+int64_t ImageCells::channels() const { return state_->channels; }
 const Texts& ImageCells::notes() const { return state_->notes; }
 std::string ImageCells::hash() const { return state_->hash; }
 
 ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
   const auto n = static_cast<int64_t>(rows.size());
-  ImageBatch out{Tensor::empty({n, h_side, h_side, h_channels}),
+  const size_t h = h_values(channels()), all = cell_values(channels());
+  ImageBatch out{Tensor::empty({n, h_side, h_side, channels()}),
                  Tensor::empty({n, target_side, target_side, 3}),
                  Tensor::empty({n, target_side, target_side, 1})};
-  const auto put = [&out](size_t i, const float* values) {
-    std::memcpy(out.h.data<float>() + i * h_values, values, h_values * sizeof(float));
-    std::memcpy(out.image.data<float>() + i * crop_values, values + h_values,
-                crop_values * sizeof(float));
-    std::memcpy(out.mask.data<float>() + i * mask_values, values + h_values + crop_values,
+  const auto put = [&out, h](size_t i, const float* values) {
+    std::memcpy(out.h.data<float>() + i * h, values, h * sizeof(float));
+    std::memcpy(out.image.data<float>() + i * crop_values, values + h, crop_values * sizeof(float));
+    std::memcpy(out.mask.data<float>() + i * mask_values, values + h + crop_values,
                 mask_values * sizeof(float));
   };
   std::map<int64_t, std::vector<size_t>> missing;  // places of the batch by row of the file
@@ -185,16 +186,18 @@ ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
     wanted.push_back(row);
     places.push_back(&at);
   }
-  read_cell_rows(state_->path, state_->in_file, wanted, [&](size_t k, const float* values) {
-    // They were looked at when the file was opened.
-    if (!std::all_of(values, values + cell_values, [](float v) { return std::isfinite(v); }))
-      throw DataError(Fault{"change", state_->path, "", "other values than when it was read before",
-                            "the same file", "start again"});
-    for (const size_t i : *places[k]) put(i, values);
-    const std::lock_guard lock(state_->mutex);
-    if ((state_->kept.size() + 1) * cell_values * sizeof(float) <= most_kept_bytes)
-      state_->kept.emplace(wanted[k], std::vector<float>(values, values + cell_values));
-  });
+  read_cell_rows(state_->path, state_->in_file, channels(), wanted,
+                 [&](size_t k, const float* values) {
+                   // They were looked at when the file was opened.
+                   if (!std::all_of(values, values + all, [](float v) { return std::isfinite(v); }))
+                     throw DataError(Fault{"change", state_->path, "",
+                                           "other values than when it was read before",
+                                           "the same file", "start again"});
+                   for (const size_t i : *places[k]) put(i, values);
+                   const std::lock_guard lock(state_->mutex);
+                   if ((state_->kept.size() + 1) * all * sizeof(float) <= most_kept_bytes)
+                     state_->kept.emplace(wanted[k], std::vector<float>(values, values + all));
+                 });
   return out;
 }
 

@@ -41,7 +41,8 @@ auto as_cells(const F& f) {
 
 std::string text_of(const std::vector<hsize_t>& shape) {
   std::string out;
-  for (const hsize_t n : shape) out += (out.empty() ? "" : ", ") + std::to_string(n);
+  for (const hsize_t n : shape)
+    out += (out.empty() ? "" : ", ") + (n == 0 ? "channels" : std::to_string(n));
   return "[" + out + "]";
 }
 
@@ -50,11 +51,12 @@ class CellFile {
  public:
   explicit CellFile(const std::string& path)
       : file_(path),
-        h_(open("h", {h_side, h_side, h_channels})),
+        h_(open("h", {h_side, h_side, any})),
         crop_(open("crop", {target_side, target_side, 3})),
         mask_(open("mask", {target_side, target_side})) {}
 
   hsize_t cells() const { return cells_; }
+  int64_t channels() const { return static_cast<int64_t>(channels_); }
 
   std::vector<std::string> texts(const char* name) const {
     require_length(name);
@@ -71,9 +73,10 @@ class CellFile {
   }
 
   void read(int64_t row, float* to) const {
-    read_part(h_, "h", row, h_values, to);
-    read_part(crop_, "crop", row, crop_values, to + h_values);
-    read_part(mask_, "mask", row, mask_values, to + h_values + crop_values);
+    const size_t h = h_values(channels());
+    read_part(h_, "h", row, h, to);
+    read_part(crop_, "crop", row, crop_values, to + h);
+    read_part(mask_, "mask", row, mask_values, to + h + crop_values);
   }
 
  private:
@@ -88,9 +91,12 @@ class CellFile {
     if (dims > 0) H5Sget_simple_extent_dims(space, shape.data(), nullptr);
     std::vector<hsize_t> wanted = rest;
     wanted.insert(wanted.begin(), shape.empty() ? 0 : shape[0]);
+    if (shape.size() == wanted.size() && wanted.back() == any && shape.back() >= 1 &&
+        shape.back() <= most_channels)
+      wanted.back() = channels_ = shape.back();
     if (shape != wanted)
       fail(place, text_of(shape), "[cells, " + text_of(rest).substr(1),
-           "features of another detector or --target do not fit this network");
+           "another --target does not fit this network");
     if (H5Tget_class(type) != H5T_FLOAT) fail(place, "no real numbers", "real numbers");
     if (shape[0] == 0 || shape[0] > most_cells)
       fail(place, std::to_string(shape[0]) + " cells", "1 to " + std::to_string(most_cells));
@@ -119,8 +125,9 @@ class CellFile {
            "a whole array", "copy the file again");
   }
 
+  static constexpr hsize_t any = 0;  // channels, whatever their number
   Hdf5Reader file_;
-  hsize_t cells_ = 0;
+  hsize_t cells_ = 0, channels_ = 0;
   H5Id h_, crop_, mask_;
 };
 
@@ -165,6 +172,7 @@ ImageCellColumns read_cell_columns(const std::string& path) {
       to.array(c.undetected);
       to.array(c.empty_mask);
       to.number(types);
+      to.number(static_cast<uint64_t>(file.channels()));
     });
   };
   read_in_child(path, send, [&out](Receiver& from) {
@@ -175,9 +183,10 @@ ImageCellColumns read_cell_columns(const std::string& path) {
     out.undetected = from.array<int64_t>();
     out.empty_mask = from.array<int64_t>();
     out.has_types = from.number() == 1;
+    out.channels = static_cast<int64_t>(from.number());
     const size_t n = out.names.size();
     if (n == 0 || out.types.size() != n || out.groups.size() != n || out.undetected.size() != n ||
-        out.empty_mask.size() != n)
+        out.empty_mask.size() != n || out.channels < 1 || out.channels > most_channels)
       throw ChildDied();
   });
   for (auto* list : {&out.names, &out.types, &out.groups})
@@ -185,15 +194,16 @@ ImageCellColumns read_cell_columns(const std::string& path) {
   return out;
 }
 
-void read_cell_rows(const std::string& path, int64_t cells, const std::vector<int64_t>& rows,
+void read_cell_rows(const std::string& path, int64_t cells, int64_t channels,
+                    const std::vector<int64_t>& rows,
                     const std::function<void(size_t index, const float* values)>& take) {
   const auto send = [&](Sender& to) {
     as_cells([&] {
       const CellFile file(path);
-      if (file.cells() != static_cast<hsize_t>(cells))
+      if (file.cells() != static_cast<hsize_t>(cells) || file.channels() != channels)
         throw DataError(Fault{"change", "", "", "other cells than when it was read before",
                               "the same file", "start again"});
-      std::vector<float> values(cell_values);
+      std::vector<float> values(cell_values(channels));
       for (const int64_t row : rows) {
         file.read(row, values.data());
         to.part();
@@ -202,7 +212,7 @@ void read_cell_rows(const std::string& path, int64_t cells, const std::vector<in
     });
   };
   read_in_child(path, send, [&](Receiver& from) {
-    std::vector<float> values(cell_values);
+    std::vector<float> values(cell_values(channels));
     for (size_t i = 0; i < rows.size(); ++i) {
       from.part();
       from.bytes(values.data(), values.size() * sizeof(float));
@@ -218,14 +228,15 @@ std::string check_cell_rows(const std::string& path, const std::vector<std::stri
     as_cells([&] {
       const CellFile file(path);
       if (file.cells() != names.size()) fail("/h", "a file that changes", "the same file");
-      std::vector<float> values(cell_values);
+      const size_t h = h_values(file.channels());
+      std::vector<float> values(cell_values(file.channels()));
       Xxh3Stream hash;
       for (const int64_t row : rows) {
         file.read(row, values.data());
         const std::string& cell = names[static_cast<size_t>(row)];
-        check_values(values.data(), h_values, -1, "h", cell);
-        check_values(values.data() + h_values, crop_values, 0, "crop", cell);
-        check_values(values.data() + h_values + crop_values, mask_values, 0, "mask", cell);
+        check_values(values.data(), h, -1, "h", cell);
+        check_values(values.data() + h, crop_values, 0, "crop", cell);
+        check_values(values.data() + h + crop_values, mask_values, 0, "mask", cell);
         hash.update(values.data(), values.size() * sizeof(float));
       }
       to.part();

@@ -11,25 +11,29 @@
 
 namespace cytograd::multimodal {
 
-/// Values of one cell as this reader hands them over: h [14, 14, 256], crop [128, 128, 3], mask
-/// [128, 128].
-inline constexpr int64_t h_side = 14, h_channels = 256, target_side = 128;
-inline constexpr size_t h_values = 14 * 14 * 256, crop_values = 128 * 128 * 3,
-                        mask_values = 128 * 128;
-inline constexpr size_t cell_values = h_values + crop_values + mask_values;
+inline constexpr int64_t h_side = 14, target_side = 128, most_channels = 4096;
+inline constexpr size_t crop_values = 128 * 128 * 3, mask_values = 128 * 128;
+/// Values of one cell as this reader hands them over: h [14, 14, channels], crop [128, 128, 3],
+/// mask [128, 128].
+inline size_t h_values(int64_t channels) { return static_cast<size_t>(h_side * h_side * channels); }
+inline size_t cell_values(int64_t channels) {
+  return h_values(channels) + crop_values + mask_values;
+}
 
 /// One entry per cell in all.
 struct ImageCellColumns {
   std::vector<std::string> names, types, groups;  ///< types and groups are "" where unknown
   std::vector<int64_t> undetected, empty_mask;    ///< 0 or 1
   bool has_types = false;
+  int64_t channels = 0;  ///< of h
 };
 /// @throws FileError; DataError cells.form, h5ad.crash
 ImageCellColumns read_cell_columns(const std::string& path);
 
 /// Rows of the file in this order; `take` gets cell_values each. @param cells  of the whole file
-/// @throws as above; DataError change if the file has another number of cells
-void read_cell_rows(const std::string& path, int64_t cells, const std::vector<int64_t>& rows,
+/// @throws as above; DataError change if the file has another number of cells or channels
+void read_cell_rows(const std::string& path, int64_t cells, int64_t channels,
+                    const std::vector<int64_t>& rows,
                     const std::function<void(size_t index, const float* values)>& take);
 
 /// Looks at all values of these rows. @param names  of all cells of the file @return their hash

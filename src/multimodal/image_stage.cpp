@@ -84,7 +84,7 @@ Values ImageMonitor::measure(const models::ImageVae& model) {
     image_spread_ = image_spread.total();
   }
   const auto n = static_cast<double>(rows_.size());
-  const double feature_mse = mu.features / (n * 14 * 14 * 256);
+  const double feature_mse = mu.features / (n * static_cast<double>(14 * 14 * source_.channels));
   const double masked = mask_sum > 0 ? mu.image / (3 * mask_sum) : 0;
   const double image = options_.image_reduction == "masked_mean" ? masked
                        : options_.image_reduction == "mean"      ? mu.image / (n * 128 * 128 * 3)

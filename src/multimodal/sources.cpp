@@ -32,8 +32,10 @@ RnaSource rna_source(const RnaCells& cells, const CellSplit& split) {
 }
 
 ImageSource image_source(const ImageCells& cells, const CellSplit& split) {
-  return source_of<ImageSource>(cells, cells.names(), cells.classes(), cells.labels(), split,
-                                cells.hash());
+  auto out = source_of<ImageSource>(cells, cells.names(), cells.classes(), cells.labels(), split,
+                                    cells.hash());
+  out.channels = cells.channels();
+  return out;
 }
 
 }  // namespace cytograd::multimodal

@@ -204,7 +204,8 @@ class Training {
   void train_images() {
     const ImageSource& source = *data_.images;
     const std::vector<AlignedPair> pairs = aligned_pairs();
-    models::ImageVae model(stream_key(options_.seed, "image weights"));
+    models::ImageVae model(stream_key(options_.seed, "image weights"),
+                           {.channels = source.channels});
     ImageStage stage(
         setup("image", options_.image, source, data_.rna ? data_.rna->hash + map_text_ : ""), model,
         source, options_, pairs);

@@ -21,7 +21,7 @@ struct ImageCellOptions {
 
 /// What one step of training sees; channels last.
 struct ImageBatch {
-  Tensor h;      ///< [B, 14, 14, 256], -1..1
+  Tensor h;      ///< [B, 14, 14, channels], -1..1
   Tensor image;  ///< [B, 128, 128, 3], 0..1
   Tensor mask;   ///< [B, 128, 128, 1], 0..1
 };
@@ -46,7 +46,7 @@ class ImageCells {
   const std::vector<std::string>& groups() const;   ///< donors, one per cell; empty if unknown
   const std::vector<std::string>& splits() const;   ///< by the labels: "train", "val", "test", "";
                                                     ///< one per cell, or empty
-  int64_t channels() const;                         ///< of h, 256
+  int64_t channels() const;                         ///< of h: the width of the detector's pyramid
   /// What was left out, and why.
   const std::vector<std::string>& notes() const;
   /// Of the names, labels and values; equal files give equal texts.
