@@ -4,6 +4,7 @@
 
 #include "cli/multimodal.h"
 #include "cli/narrator.h"
+#include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/multimodal/trainer.h"

@@ -101,7 +101,7 @@ inline RunConfig fake_config() {
   out.training.rna.epochs = 3;
   out.training.rna.batch = 16;
   out.training.image.epochs = 2;
-  out.training.image.batch = 12;
+  out.training.image.batch = 16;
   out.training.min_per_class = 3;
   out.training.balanced_cells = 4;
   out.files.rna = "rna.h5ad";
