@@ -39,7 +39,7 @@ std::string text_of(double v, int digits) {
 }
 Json json_of(double v) { return std::isfinite(v) ? Json(v) : Json(); }
 
-// The columns z0, z1, ... of DIR/path.csv.
+// The columns z1, z2, ... of DIR/path.csv.
 LatentPath read_path(const std::string& folder, int64_t width) {
   const CsvTable csv = read_csv(folder + "/path.csv");
   std::vector<size_t> columns;
@@ -51,7 +51,7 @@ LatentPath read_path(const std::string& folder, int64_t width) {
     throw DataError(Fault{"csv.form", csv.name(), "line 1",
                           std::to_string(columns.size()) + " columns of latents and " +
                               std::to_string(csv.rows()) + " rows",
-                          std::to_string(width) + " columns z0, z1, ... and a row per step",
+                          std::to_string(width) + " columns z1, z2, ... and a row per step",
                           "--path expects a folder of cyto multimodal trajectory on this run"});
   std::vector<float> values;
   for (size_t r = 0; r < csv.rows(); ++r)
