@@ -36,7 +36,11 @@ void draw_frame(svg::Picture& picture, const Panel& p, const std::vector<double>
     if (m > 0.001 && m < 0.999)
       picture.line(axes.x(m), p.y, axes.x(m), p.y + p.height, "#bbbbbb", 0.8,
                    "stroke-dasharray=\"2 3\"");
-  const double step = svg::tick_step(p.limits.high - p.limits.low, 3);
+  const double span = p.limits.high - p.limits.low;
+  double step = svg::tick_step(span, 3);
+  // One number alone says nothing of the scale.
+  if (std::floor(p.limits.high / step) - std::ceil(p.limits.low / step) < 1)
+    step = svg::tick_step(span, 6);
   for (double v = std::ceil(p.limits.low / step - 1e-9) * step; v <= p.limits.high + 1e-9 * step;
        v += step) {
     picture.line(p.x - 4, axes.y(v), p.x, axes.y(v), svg::ink, 1);

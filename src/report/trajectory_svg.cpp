@@ -141,8 +141,9 @@ class Figure {
   void draw_support_legend(double y) {
     if (path_.support.image.empty() && path_.support.rna.empty()) return;
     double x = at(0);
-    picture_.text(x, y + 9.5, "Distance to the cells (percentile):  0", "start", small);
-    x += 196;
+    picture_.text(x, y + 9.5, "Distance to the cells (percentile)", "start", small);
+    picture_.text(x + 206, y + 9.5, "0", "end", small);
+    x += 210;
     for (int i = 0; i < 33; ++i)
       picture_.rect(x + 3.0 * i, y, 3.3, 11, svg::hex(support_color(i * 100.0 / 33)));
     picture_.text(x + 104, y + 9.5, "99", "start", small);
@@ -270,11 +271,7 @@ class Figure {
     for (const double t : {0.0, 0.25, 0.5, 0.75, 1.0}) {
       const double x = heat_left + t * heat_width;
       picture_.line(x, y, x, y + 4, svg::ink, 1);
-      picture_.text(x, y + 16,
-                    svg::tick_text(t, t == 0.25 || t == 0.75 ? 0.25
-                                      : t == 0.5             ? 0.5
-                                                             : 1),
-                    "middle", small);
+      picture_.text(x, y + 16, format_double(t), "middle", small);
     }
     picture_.text(heat_left + heat_width / 2, y + 31, "pseudotime t", "middle", 12);
     const double bar = heat_left, top = y + 43;
@@ -337,7 +334,8 @@ class Figure {
     const PanelCurve curve{path_.fold.row(gene), band(path_.fold_low), band(path_.fold_high),
                            svg::hex(cluster_color(path_, cluster_of(path_, gene)))};
     p.title = path_.genes[static_cast<size_t>(gene)];
-    p.title_more = fitted(cluster_name(path_, gene), 60, 11);
+    const std::string cluster = cluster_name(path_, gene);
+    p.title_more = fitted(cluster.starts_with("transient-") ? cluster.substr(10) : cluster, 60, 11);
     p.italic = true;
     p.limits = limits_of({curve.y, curve.low, curve.high}, 0.2);
     draw_panel(picture_, p, path_.t, path_.station_t, curve);
