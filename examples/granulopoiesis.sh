@@ -3,7 +3,7 @@
 # Usage: examples/granulopoiesis.sh [OUTPUT]                                drawn cells and invented counts, drivers known
 #        examples/granulopoiesis.sh --data DIR [--detector RUN] [OUTPUT]    real data
 #   DIR holds PBC_dataset_normal_DIB, segmentation_WBC, BCCD_Dataset, BCCD_WBC_masks, paul15_subset, GSE116256_RAW
-#   RUN is a detector of `cyto segment train` with 256 channels; without it one is trained (the longest step)
+#   RUN is a detector of `cyto segment train`, say of bench/segmentation/run.sh; without it one is trained (the longest step)
 # Each step is left out where its output is there already; OUTPUT is runs/granulopoiesis, or runs/granulopoiesis-real with --data.
 # CYTO names the program, else the one in PATH or build/release is taken. docs/multimodal.md says what each step does.
 set -euo pipefail
@@ -68,7 +68,7 @@ synthetic() {
   step "$world/truth.csv" "$cyto" synth multimodal --cells 2000 --genes 300 --images 800 --fields 48 --seed 1 -o "$world"
   # The crops are 28 micrometres wide; fields have 0.4 micrometres per pixel, so a crop is shown with 70 pixels.
   detect "$out/detector" --data "$world/fields" --min-size 144 --max-size 224 --optimizer adam --lr 0.001 --epochs 10 \
-    --detector-hidden 128 --smallest-anchor 16 --regions 32 --proposals 200
+    --detector-channels 128 --detector-hidden 128 --smallest-anchor 16 --regions 32 --proposals 200
   local crops=("$world"/cells/{blast,promyelocyte,myelocyte,metamyelocyte,band,segmented,promonocyte,monocyte})  # not masks
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
     -o "$out/cells.h5"
@@ -109,7 +109,7 @@ real() {
   if [ -z "$detector" ]; then
     detector=$out/detector scale=(--min-size 160)
     detect "$detector" --data "$data/segmentation_WBC" "$data/BCCD_Dataset" --min-size 160 --max-size 224 --optimizer adam \
-      --lr 0.001 --epochs 6 --detector-hidden 256 --regions 32 --proposals 300 --augment light
+      --lr 0.001 --epochs 6 --detector-channels 128 --detector-hidden 256 --regions 32 --proposals 300 --augment light
   fi
   { echo path,label,domain; list_images; } >"$out/images.csv"
   mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
