@@ -82,9 +82,9 @@ void load_rna(Run& run, const std::string& path, Device device) {
 
 void load_images(Run& run, const std::string& path, Device device) {
   const nn::NamedTensors weights = named(read_safetensors(path));
-  models::ImageVaeOptions sizes;  // a filter is [out, in, rows, columns] in the file
+  models::ImageVaeOptions sizes;  // a filter is [out, rows, columns, in] here
   for (const auto& [name, tensor] : weights)
-    if (name == "encoder.conv1.weight" && tensor.ndim() == 4) sizes.channels = tensor.size(1);
+    if (name == "encoder.conv1.weight" && tensor.ndim() == 4) sizes.channels = tensor.size(3);
   if (sizes.channels < 1 || sizes.channels > 4096) bad(path, "a network of another kind");
   run.image = std::make_shared<models::ImageVae>(0, sizes);
   nn::LoadOptions options;

@@ -42,11 +42,10 @@ void check_collapse(const Run& run, bool force, std::vector<std::string>& notes)
   if (run.rna_quality.collapsed) which += which.empty() ? "the RNA model" : " and the RNA model";
   if (which.empty()) return;
   if (!force)
-    throw StateError(Fault{"run.collapsed", run.path, "", which + " collapsed in training",
-                           "10 or more active latents, and an R2 from mu of at least 0.9 of that "
-                           "from samples",
-                           "train again, or --force"}
-                         .message());
+    throw DataError(Fault{"run.collapsed", run.path, "", which + " collapsed in training",
+                          "10 or more active latents, and an R2 from mu of at least 0.9 of that "
+                          "from samples",
+                          "train again, or --force"});
   notes.push_back(which + " collapsed in training: what is decoded along the path means little");
 }
 

@@ -206,12 +206,24 @@ TEST_CASE("image cells: values that no detector writes") {
   CHECK(has(refusal(write(folder, {{"a", "", "", true}}), "data.empty"), "no cell"));
 }
 
-TEST_CASE("image cells: other shapes, damaged and foreign files") {
+TEST_CASE("image cells: features of a narrower detector") {
   const TempFolder folder;
   CellFeatureLayout layout;
   layout.channels = 16;
+  const ImageCells cells(write(folder, four, layout));
+  CHECK(cells.channels() == 16);
+  const ImageBatch batch = cells.batch({1, 0});
+  CHECK(batch.h.shape() == Shape{2, 14, 14, 16});
+  CHECK(batch.h.to_vector<float>()[14 * 14 * 16 - 1] == 0.75f);
+  CHECK(batch.image.to_vector<float>()[63] == 0.25f * 63 / 64);
+}
+
+TEST_CASE("image cells: other shapes, damaged and foreign files") {
+  const TempFolder folder;
+  CellFeatureLayout layout;
+  layout.cells = 7;
   CHECK(has(refusal(write(folder, four, layout)),
-            "/h: [4, 14, 14, 16]; expected [cells, 14, 14, 256]"));
+            "/h: [4, 7, 7, 256]; expected [cells, 14, 14, channels]"));
   layout = {};
   layout.target = 32;
   CHECK(has(refusal(write(folder, four, layout)), "/crop: [4, 32, 32, 3]"));

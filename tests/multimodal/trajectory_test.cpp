@@ -231,7 +231,7 @@ TEST_CASE("trajectory: collapsed runs and options out of range") {
   Run run = invented_run();
   run.rna_quality.collapsed = true;
   TrajectoryOptions o = options({"early", "late"}, PathKind::straight);
-  check_op_error<StateError>(
+  check_op_error<DataError>(
       [&] { make_trajectory(run, o); },
       "invented: the RNA model collapsed in training; expected 10 or more active latents, and an "
       "R2 from mu of at least 0.9 of that from samples; train again, or --force [run.collapsed]");

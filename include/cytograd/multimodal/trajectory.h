@@ -75,7 +75,7 @@ struct Trajectory {
 /// the named cells, or the medoids of the classes; a straight one has the mean of the variances
 /// within the two classes. The same run and options give the same bits for any number of threads.
 /// @throws DataError class.unknown for a station that is none (listing what there is),
-/// class.missing for one without cells; StateError run.collapsed without `force`; ValueError for
+/// class.missing for one without cells; DataError run.collapsed without `force`; ValueError for
 /// options out of range; as gp::anchored_path and cluster::cluster_genes
 Trajectory make_trajectory(const Run& run, const TrajectoryOptions& options);
 
