@@ -145,9 +145,11 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
       if (alone)
         for (int64_t i = 1; i < steps * column_vectors; ++i) fetch.step();
       CYTOGRAD_UNROLL
-      for (int64_t u = 0; u < steps; ++u)
+      for (int64_t u = 0; u < steps; ++u) {
         rank_one<T, R, NV>(sum, b + u * panel_columns<T>,
                            [&](int64_t i) { return a[i / 3][i % 3 * stride + u]; });
+        __asm__ volatile("" ::: "memory");  // mixed steps would not fit the registers
+      }
       CYTOGRAD_UNROLL
       for (int64_t i = 0; i < pointers; ++i) a[i] += steps;
       b += steps * panel_columns<T>;
@@ -173,25 +175,12 @@ inline Ahead<T> line_ahead(const Product<T>& p, int64_t group) {
 
 template <class T, int64_t R, int64_t NV>
 inline void add_by_depth(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* a, Ahead<T> ahead) {
-  constexpr int64_t steps = turn_steps<NV>;
   const T* b = p.b;
-  const int64_t stride = p.row_stride;
-  int64_t k = 0;
-  for (; k + steps <= p.depth; k += steps) {
-    CYTOGRAD_UNROLL
-    for (int64_t u = 0; u < steps; ++u) {
-      __builtin_prefetch(ahead.from, 0, 2);
-      ahead.from += ahead.stride;
-      rank_one<T, R, NV>(sum, b + u * panel_columns<T>, [&](int64_t i) { return a[i]; });
-      a += stride;
-    }
-    b += steps * panel_columns<T>;
-  }
-  for (; k < p.depth; ++k) {
+  for (int64_t k = 0; k < p.depth; ++k) {
     __builtin_prefetch(ahead.from, 0, 2);
     ahead.from += ahead.stride;
     rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i]; });
-    a += stride;
+    a += p.row_stride;
     b += panel_columns<T>;
   }
 }
