@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Our Gaussian processes beside scikit-learn, our k-shape beside tslearn, in interleaved rounds.
+"""Our Gaussian processes beside scikit-learn, our k-shape beside tslearn and epochs of our RNA beta-VAE beside PyTorch,
+in interleaved rounds.
 
-  trajectory_peer.py BUILD/bench [--rounds 3] [--threads 2] [--observations 2000] [--curves 2432] [--length 100]
+  trajectory_peer.py BUILD/bench [--only gp kshape rna] [--rounds 3] [--threads 2] [--processor]
+                     [--observations 2000] [--curves 2432] [--length 100] [--cells 6400] [--genes 2432] [--epochs 1]
 
-BUILD/bench holds bench_gp and bench_kshape (-DCYTOGRAD_BUILD_BENCH=ON). Needs scikit-learn and tslearn. Peers start from the same
-hyperparameters and the same centroids; tslearn compiles in a small fit before the clock starts. Prints medians and ratios.
+BUILD/bench holds bench_gp, bench_kshape and bench_rna_vae (-DCYTOGRAD_BUILD_BENCH=ON). Needs scikit-learn, tslearn and
+PyTorch, each only for its own rows. Peers start from the same hyperparameters and the same centroids; tslearn compiles in
+a small fit before the clock starts. PyTorch is eager, with its fused Adam and with the Adam that it takes by default.
+Prints medians and ratios (peer's time / ours). --processor: processor time of the epochs, for one thread on a busy machine.
 """
 import argparse
 import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -61,35 +66,67 @@ def tslearn_kshape(data, k):
     return {"fit": time.perf_counter() - begin, "inertia": float(model.inertia_), "iterations": int(model.n_iter_)}
 
 
-def main():
+def gp_round(options):
+    return {"ours": ours(os.path.join(options.programs, "bench_gp"), [options.observations, 5, 500], options.threads),
+            "scikit-learn": sklearn_gp(options.observations, 5, 500)}
+
+
+def kshape_round(options):
+    return {"ours": ours(os.path.join(options.programs, "bench_kshape"), [options.path, options.length, 3], options.threads),
+            "tslearn": tslearn_kshape(options.data, 3)}
+
+
+def rna_round(options):
+    sizes, clock = [options.cells, options.genes, options.epochs], ["--processor"] * options.processor
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rna_epoch_torch.py")
+    rows = {"ours": ours(os.path.join(options.programs, "bench_rna_vae"), [*sizes, *clock], options.threads)}
+    for arm in ("fused", "default"):
+        rows[f"PyTorch, {arm} Adam"] = ours(sys.executable, [script, *sizes, options.threads, arm, *clock], options.threads)
+    for row in rows.values():
+        row["epoch"] = statistics.median(row["epoch"])
+    return rows
+
+
+ROUNDS = {"gp": gp_round, "kshape": kshape_round, "rna": rna_round}
+
+
+def report(name, rounds):
+    """Medians over the rounds, then what the first round gave besides."""
+    for peer in list(rounds[0])[1:]:
+        for key in ("fit", "predict", "epoch"):
+            if key not in rounds[0]["ours"] or key not in rounds[0][peer]:
+                continue
+            mine, theirs = (statistics.median(row[arm][key] for row in rounds) for arm in ("ours", peer))
+            print(f"{name} {key}: {mine:.3f} s, {peer} {theirs:.3f} s, ratio {theirs / mine:.2f}")
+    print(f"{name}: {rounds[0]}")
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--observations", type=int, default=2000)
-    parser.add_argument("--curves", type=int, default=2432)
-    parser.add_argument("--length", type=int, default=100)
-    options = parser.parse_args()
+    parser.add_argument("--only", nargs="+", choices=list(ROUNDS), default=list(ROUNDS))
+    parser.add_argument("--processor", action="store_true")
+    for name, value in (("rounds", 3), ("threads", 2), ("observations", 2000), ("curves", 2432), ("length", 100),
+                        ("cells", 6400), ("genes", 2432), ("epochs", 1)):
+        parser.add_argument("--" + name, type=int, default=value)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(options.threads)
-    data = curves(options.curves, options.length)
-    tslearn_kshape(data[:50], 3)
-    rows = {"gp": [], "kshape": []}
+    rounds = {name: [] for name in options.only}
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "curves.f64")
-        data.astype("<f8").tofile(path)
+        if "kshape" in options.only:
+            options.data, options.path = curves(options.curves, options.length), os.path.join(folder, "curves.f64")
+            options.data.astype("<f8").tofile(options.path)
+            tslearn_kshape(options.data[:50], 3)
         for _ in range(options.rounds):
-            rows["gp"].append((ours(os.path.join(options.programs, "bench_gp"), [options.observations, 5, 500], options.threads),
-                               sklearn_gp(options.observations, 5, 500)))
-            rows["kshape"].append((ours(os.path.join(options.programs, "bench_kshape"), [path, options.length, 3], options.threads),
-                                   tslearn_kshape(data, 3)))
-    for name, pairs in rows.items():
-        for key in ("fit", "predict"):
-            if key not in pairs[0][0]:
-                continue
-            mine, peer = (statistics.median(pair[side][key] for pair in pairs) for side in (0, 1))
-            print(f"{name} {key}: {mine:.3f} s, peer {peer:.3f} s, ratio {peer / mine:.1f}")
-        print(f"{name}: {pairs[0][0]} | {pairs[0][1]}")
+            for name in options.only:
+                rounds[name].append(ROUNDS[name](options))
+    for name, rows in rounds.items():
+        report(name, rows)
 
 
 if __name__ == "__main__":

@@ -47,15 +47,19 @@ GemmPlan plan_gemm(const GemmExtent& e, int64_t panel_rows, int64_t panel_cols) 
 
   // A block of A and a panel of B together fit the second-level cache with room for C.
   const int64_t unit = e.row_unit > 1 && e.row_unit <= most_rows_of_a ? e.row_unit : panel_rows;
-  const int64_t most_rows = std::max<int64_t>(most_rows_of_a / unit, 1) * unit;
+  // One group more rather than a second block: B is then read and packed once only.
+  int64_t most_rows = std::max<int64_t>(most_rows_of_a / unit, 1) * unit;
+  if (unit == panel_rows && e.rows <= most_rows + unit) most_rows += unit;
   plan.row_blocks = ceil_div(e.rows, most_rows);
   plan.row_block = ceil_div(ceil_div(e.rows, plan.row_blocks), unit) * unit;
   plan.row_blocks = ceil_div(e.rows, plan.row_block);
 
   // Columns are shared out only while there are too few tasks to keep every thread busy.
   plan.panels = ceil_div(e.cols, panel_cols);
-  const int64_t wanted = num_threads() == 1 ? 1 : 4 * num_threads();
-  const int64_t parts = std::min(plan.panels, ceil_div(wanted, plan.splits * plan.row_blocks));
+  // Each part packs A anew, which counts where B is not packed beforehand.
+  const int64_t blocks = plan.splits * plan.row_blocks;
+  const int64_t wanted = num_threads() == 1 ? 1 : (blocks == 1 ? 2 : 4) * num_threads();
+  const int64_t parts = std::min(plan.panels, ceil_div(wanted, blocks));
   plan.col_block = ceil_div(plan.panels, parts) * panel_cols;
   plan.col_blocks = ceil_div(e.cols, plan.col_block);
   return plan;
@@ -113,7 +117,16 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
     Epilogue<T> part = epilogue;
     if (part.bias) part.bias += col;
     cpu::run_gemm<T>(
-        {m, cols, k, k * cols <= whole_b_limit, accumulate, part}, ready_a,
+        {.rows = m,
+         .cols = cols,
+         .depth = k,
+         .pack_b_once = k * cols <= whole_b_limit,
+         .accumulate = accumulate,
+         .epilogue = part,
+         .given_b = b + (trans_b ? col * ldb : col),
+         .given_b_stride = ldb,
+         .given_b_by_col = trans_b},
+        ready_a,
         [&](const Kernels& f, int64_t p, int64_t depth, int64_t first, int64_t count, T* to) {
           pack_b(f, p, depth, col + first, count, to);
         },

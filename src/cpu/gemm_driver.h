@@ -35,6 +35,10 @@ struct GemmTask {
   // Operands stored [depth][...] in memory, whose next block is fetched during the arithmetic.
   const T *stored_a = nullptr, *stored_b = nullptr;
   int64_t stored_a_stride = 0, stored_b_stride = 0;
+  // B in memory, where it is a matrix: its rows lie given_b_stride apart, its columns if `by_col`.
+  const T* given_b = nullptr;
+  int64_t given_b_stride = 0;
+  bool given_b_by_col = false;
   const T* packed_b = nullptr;  // all of B as `pack_whole_b` leaves it, when it was packed before
 };
 
@@ -98,6 +102,30 @@ simd::Ahead<T> rows_ahead(const GemmTask<T>& task, const T* stored, int64_t stri
   return {stored + k * stride + col, stride, ceil_div(cols, line)};
 }
 
+/// What the product fetches for the panel of B at `col`, `cols` wide (0: there is none), of a depth
+/// block that is packed during the product.
+template <class T>
+void fetch_given(const GemmTask<T>& task, const BlockOfA& a, int64_t col, int64_t cols,
+                 simd::Product<T>& product) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  product.next_b = {product.b, 0, 1};
+  product.next_b_rows = 0;
+  if (!task.given_b || cols <= 0) return;
+  const bool by_col = task.given_b_by_col;
+  const int64_t at = by_col ? col * task.given_b_stride + a.k : a.k * task.given_b_stride + col;
+  product.next_b = {task.given_b + at, task.given_b_stride,
+                    std::max<int64_t>(1, ceil_div(by_col ? a.depth : cols, line))};
+  product.next_b_rows = by_col ? cols : a.depth;
+}
+
+/// The same of a panel that is packed already and lies in one piece.
+template <class T>
+void fetch_packed(const T* panel, int64_t size, simd::Product<T>& product) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  product.next_b = {panel, 0, std::max<int64_t>(1, ceil_div(size, line))};
+  product.next_b_rows = 1;
+}
+
 /// One depth block of one tile of C; `whole_b` is null unless B was packed beforehand.
 template <class T, class A, class B>
 void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
@@ -116,11 +144,14 @@ void multiply_block(const GemmTask<T>& task, const GemmPlan& plan,
     if (whole_b) {
       const int64_t panel = block * plan.panels + col / kernels.panel_cols;
       product.b = whole_b + panel * plan.depth_block * kernels.panel_cols;
-      product.next_b = product.b + plan.depth_block * kernels.panel_cols;
+      const int64_t size = plan.depth_block * kernels.panel_cols;
+      fetch_packed(product.b + size, size, product);
     } else {
       T* panel = scratch<T>(Scratch::panel_b, simd::max_depth * kernels.panel_cols);
       pack_b(kernels, a.k, a.depth, col, product.cols, panel);
-      product.b = product.next_b = panel;
+      product.b = panel;
+      const int64_t after = col + kernels.panel_cols;
+      fetch_given(task, a, after, std::min(kernels.panel_cols, col_end - after), product);
     }
     product.ahead_b =
         rows_ahead(task, task.stored_b, task.stored_b_stride, next, col, product.cols);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/isa.h"
+#include "cpu/simd/adam_table.h"
 #include "cytograd/core/parallel.h"
 
 namespace cytograd::kernels {
@@ -35,27 +37,34 @@ void sgd_one(const ParameterUpdate& u, const SgdStep& step) {
 }
 
 template <class T>
+auto adam_kernel() {
+  const simd::AdamTable& table = CYTOGRAD_OF_ISA(simd::adam);
+  if constexpr (sizeof(T) == 4)
+    return table.f32;
+  else
+    return table.f64;
+}
+
+template <class T>
 void adam_one(const ParameterUpdate& u, const AdamStep& step) {
   const auto t = static_cast<double>(u.steps);
   const double lr = step.lr * u.lr_scale;
+  const auto number = [](double x) { return static_cast<T>(x); };
+  const simd::AdamNumbers<T> numbers{
+      .in_gradient = number(step.decoupled ? 0.0 : u.weight_decay),
+      .shrink = number(step.decoupled ? 1 - lr * u.weight_decay : 1.0),
+      .toward1 = number(1 - step.beta1),
+      .toward2 = number(1 - step.beta2),
+      .keep2 = number(step.beta2),
+      .size = number(lr / (1 - std::pow(step.beta1, t))),
+      .root = number(1 / std::sqrt(1 - std::pow(step.beta2, t))),
+      .eps = number(step.eps)};
   T* w = u.weight.data<T>();
   const T* g = u.grad.data<T>();
   T *m = u.first.data<T>(), *v = u.second.data<T>();
-  const T in_gradient = static_cast<T>(step.decoupled ? 0.0 : u.weight_decay);
-  const T shrink = static_cast<T>(step.decoupled ? 1 - lr * u.weight_decay : 1.0);
-  const T toward1 = static_cast<T>(1 - step.beta1), toward2 = static_cast<T>(1 - step.beta2);
-  const T keep2 = static_cast<T>(step.beta2), eps = static_cast<T>(step.eps);
-  const T size = static_cast<T>(lr / (1 - std::pow(step.beta1, t)));
-  const T root = static_cast<T>(1 / std::sqrt(1 - std::pow(step.beta2, t)));
-  parallel_for(u.weight.numel(), kGrain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const T slope = g[i] + in_gradient * w[i];
-      const T mean = m[i] + toward1 * (slope - m[i]);
-      const T square = keep2 * v[i] + toward2 * (slope * slope);
-      m[i] = mean;
-      v[i] = square;
-      w[i] = shrink * w[i] - size * mean / (std::sqrt(square) * root + eps);
-    }
+  const auto kernel = adam_kernel<T>();
+  parallel_for(u.weight.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    kernel(numbers, end - begin, g + begin, w + begin, m + begin, v + begin);
   });
 }
 

@@ -64,7 +64,8 @@ class TileBlock {
           product.c_col = p * f.panel_cols;
           product.cols = std::min(f.panel_cols, s_.c_out - product.c_col);
           product.b = filters + place * u_stride + (b * panels + p) * depth.block * f.panel_cols;
-          product.next_b = product.b + depth.block * f.panel_cols;
+          const int64_t size = depth.block * f.panel_cols;
+          fetch_packed(product.b + size, size, product);
           f.multiply(product);
         }
       }

@@ -91,7 +91,7 @@ class WeightGradient {
     for (int64_t p = 0; p < panels_in_; ++p) {
       product.c_col = p * width;
       product.cols = std::min(width, s_.c_in - product.c_col);
-      product.b = product.next_b = inputs_.data<float>() + place * in_stride_ + p * size;
+      product.b = inputs_.data<float>() + place * in_stride_ + p * size;
       f_.multiply(product);
     }
   }

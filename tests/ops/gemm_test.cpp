@@ -75,9 +75,10 @@ void compare(const Case& t) {
   CHECK(overwritten == 0);
 }
 
-constexpr int64_t sizes[][3] = {{1, 1, 1},    {0, 3, 4},    {3, 0, 4},     {3, 4, 0},   {2, 3, 5},
-                                {14, 32, 7},  {13, 31, 17}, {15, 33, 257}, {1, 67, 40}, {67, 1, 40},
-                                {29, 16, 64}, {113, 97, 1}, {130, 47, 300}};
+constexpr int64_t sizes[][3] = {{1, 1, 1},      {0, 3, 4},     {3, 0, 4},    {3, 4, 0},
+                                {2, 3, 5},      {14, 32, 7},   {13, 31, 17}, {15, 33, 257},
+                                {1, 67, 40},    {67, 1, 40},   {29, 16, 64}, {113, 97, 1},
+                                {130, 47, 300}, {128, 67, 515}};
 
 }  // namespace
 
@@ -110,7 +111,8 @@ TEST_CASE("gemm wider than the bound on packed B") {
 
 TEST_CASE("gemm gives the same bits for any number of threads") {
   for (const Case& t : {Case{200, 300, 700}, Case{64, 64, 20000, true}, Case{49, 512, 900},
-                        Case{500, 33, 65, false, true, true, true, true}}) {
+                        Case{500, 33, 65, false, true, true, true, true},
+                        Case{128, 600, 800, false, true, false, true}, Case{140, 800, 259}}) {
     const Operands<float> in(t);
     CHECK(same_for_any_threads([&] { return product(t, in); }));
   }

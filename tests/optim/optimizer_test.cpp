@@ -12,6 +12,7 @@
 #include "cytograd/optim/clip.h"
 #include "cytograd/optim/ema.h"
 #include "cytograd/optim/sgd.h"
+#include "support/kernel_case.h"
 
 using namespace cytograd;
 using namespace cytograd::optim;
@@ -146,6 +147,26 @@ TEST_CASE("a large tensor gets the same bits from any number of threads") {
   }
   set_num_threads(before);
   CHECK(results[0] == results[1]);
+}
+
+TEST_CASE_TEMPLATE("Adam gives the same bits with every instruction set", T, float, double) {
+  for (const bool decoupled : {false, true}) {
+    std::vector<T> expected;
+    test::for_each_isa([&](const std::string& isa) {
+      const Tensor weight = Tensor::from(test::random_values<T>("weight", 1031));
+      weight.set_requires_grad(true);
+      Adam adam(NamedTensors{{"w", weight}},
+                {.lr = 0.01, .weight_decay = 0.1, .decoupled = decoupled});
+      for (int step = 0; step < 3; ++step) {
+        weight.set_grad(Tensor::from(test::random_values<T>(std::to_string(step), 1031)));
+        adam.step();
+      }
+      const std::vector<T> got = weight.to_vector<T>();
+      if (expected.empty()) expected = got;
+      INFO(isa);
+      CHECK(got == expected);
+    });
+  }
 }
 
 TEST_CASE("groups scale learning rate and decay; frozen parameters stay") {

@@ -94,14 +94,44 @@ inline void rank_one(Vec<T> (&sum)[R][NV], const T* b, const Element& a) {
   }
 }
 
+// Lines of the panel that comes next, a share of them for each group.
+template <class T>
+struct Fetch {
+  const T* row;
+  int64_t stride, lines, line;
+  void step() {
+    __builtin_prefetch(row + line * (64 / static_cast<int64_t>(sizeof(T))), 0, 2);
+    if (++line < lines) return;
+    line = 0;
+    row += stride;
+  }
+};
+
+// Steps of the depth in one turn of the loop: what the turn itself costs is shared by as many.
+template <int64_t NV>
+constexpr int64_t turn_steps = NV == column_vectors ? 4 : 1;
+// Groups from which on a line per turn is enough.
+constexpr int64_t sharing_groups = 8;
+
+template <class T, int64_t NV>
+inline Fetch<T> lines_to_fetch(const Product<T>& p, int64_t group) {
+  const int64_t turns = p.segments * (p.segment_depth / turn_steps<NV>);
+  const int64_t first = p.group_count < sharing_groups ? 0 : group * turns;
+  const int64_t row = first / p.next_b.lines;
+  if (row >= p.next_b_rows) return {p.b, 0, 1, 0};
+  return {p.next_b.from + row * p.next_b.stride, p.next_b.stride, p.next_b.lines,
+          first - row * p.next_b.lines};
+}
+
 // Three rows share a pointer, which the addressing modes reach with one stride: fourteen pointers
 // would not fit the registers.
 template <class T, int64_t R, int64_t NV>
-inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group) {
-  constexpr int64_t pointers = (R + 2) / 3;
+inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group, int64_t number) {
+  constexpr int64_t pointers = (R + 2) / 3, steps = turn_steps<NV>;
   const int64_t stride = p.row_stride;
+  const bool alone = p.group_count < sharing_groups;
+  Fetch<T> fetch = lines_to_fetch<T, NV>(p, number);
   const T* b = p.b;
-  const int64_t ahead = p.next_b - p.b;
   for (int64_t segment = 0; segment < p.segments; ++segment) {
     const T* a[pointers];
     CYTOGRAD_UNROLL
@@ -109,10 +139,22 @@ inline void add_by_row(Vec<T> (&sum)[R][NV], const Product<T>& p, const T* group
       a[i] = group + segment * p.segment_stride + 3 * i * stride;
       __asm__("" : "+r"(a[i]));  // keeps the compiler from deriving one pointer per row
     }
-    for (int64_t k = 0; k < p.segment_depth; ++k) {
+    int64_t k = 0;
+    for (; k + steps <= p.segment_depth; k += steps) {
+      fetch.step();
+      if (alone)
+        for (int64_t i = 1; i < steps * column_vectors; ++i) fetch.step();
       CYTOGRAD_UNROLL
-      for (int64_t v = 0; v < column_vectors; ++v)
-        __builtin_prefetch(b + ahead + v * lanes<T>, 0, 2);
+      for (int64_t u = 0; u < steps; ++u) {
+        rank_one<T, R, NV>(sum, b + u * panel_columns<T>,
+                           [&](int64_t i) { return a[i / 3][i % 3 * stride + u]; });
+        __asm__ volatile("" ::: "memory");  // mixed steps would not fit the registers
+      }
+      CYTOGRAD_UNROLL
+      for (int64_t i = 0; i < pointers; ++i) a[i] += steps;
+      b += steps * panel_columns<T>;
+    }
+    for (; k < p.segment_depth; ++k) {
       rank_one<T, R, NV>(sum, b, [&](int64_t i) { return a[i / 3][i % 3 * stride]; });
       CYTOGRAD_UNROLL
       for (int64_t i = 0; i < pointers; ++i) ++a[i];
@@ -161,7 +203,7 @@ void tile(const Product<T>& p, const T* a, int64_t group, T* const* c_rows) {
   if constexpr (by_depth)
     add_by_depth<T, R, NV>(sum, p, a, line_ahead(p, group));
   else
-    add_by_row<T, R, NV>(sum, p, a);
+    add_by_row<T, R, NV>(sum, p, a, group);
 
   if (p.cols != NV * lanes<T>) {
     T row[NV * lanes<T>];

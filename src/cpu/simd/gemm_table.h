@@ -52,8 +52,10 @@ struct Product {
   int64_t group_count;
   bool by_depth;
   int64_t row_stride, segments, segment_depth, segment_stride;
-  const T* b;        // [depth][panel_cols]
-  const T* next_b;   // the panel after this one, to be fetched meanwhile; b if there is none
+  const T* b;  // [depth][panel_cols]
+  // "By row" only: memory of the panel after this one, fetched meanwhile. At least one line.
+  Ahead<T> next_b;
+  int64_t next_b_rows;
   T* const* c_rows;  // where each row of C begins, all groups in turn
   int64_t c_col;     // first column of the panel
   bool accumulate;   // add to what C holds
