@@ -73,7 +73,7 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
     -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 100 --image-epochs 40 --delta 10
+    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 100 --image-epochs 40 --delta 10 --balanced-cells 12
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2

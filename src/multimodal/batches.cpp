@@ -85,9 +85,8 @@ std::vector<std::string> roles_by_cell(const std::vector<int64_t>& labels,
   std::vector<std::string> out(labels.size(), "train");
   for (auto& [label, rows] : of_class) {
     Rng(o.seed, "split cells", static_cast<uint64_t>(label)).shuffle(rows);
-    const auto part = [&](double share) {
-      return static_cast<size_t>(share * static_cast<double>(rows.size()) + 0.5);
-    };
+    const auto count = static_cast<double>(rows.size());
+    const auto part = [count](double share) { return static_cast<size_t>(share * count + 0.5); };
     const size_t test = part(o.test), val = part(o.val);
     for (size_t i = 0; i < std::min(test + val, rows.size()); ++i)
       out[static_cast<size_t>(rows[i])] = i < test ? "test" : "val";
@@ -117,9 +116,20 @@ Batches shuffled_batches(const std::vector<int64_t>& rows, int64_t size, uint64_
   return out;
 }
 
+void check_balance(const std::vector<std::vector<int64_t>>& groups, int64_t each, int64_t size) {
+  int64_t reserved = 0;
+  for (const auto& group : groups) reserved += std::min(each, static_cast<int64_t>(group.size()));
+  if (reserved >= size)
+    throw ConfigError(Fault{"cfg", "", "image.batch", std::to_string(size),
+                            "more than " + std::to_string(reserved) +
+                                ", which balanced batches hold of aligned classes",
+                            "see --balanced-cells, --balanced-batches false"});
+}
+
 Batches balanced_batches(const std::vector<int64_t>& rows,
                          const std::vector<std::vector<int64_t>>& groups, int64_t each,
                          int64_t size, uint64_t seed, int64_t epoch) {
+  check_balance(groups, each, size);
   const std::vector<int64_t> order =
       shuffled(rows, Rng(seed, "order", static_cast<uint64_t>(epoch)));
   std::vector<Turns> turns;
@@ -132,11 +142,6 @@ Batches balanced_batches(const std::vector<int64_t>& rows,
     reserved += wanted.back();
     for (const int64_t row : groups[g]) group_of[row] = g;
   }
-  if (reserved >= size)
-    throw ConfigError(Fault{"cfg", "", "image.batch", std::to_string(size),
-                            "more than " + std::to_string(reserved) +
-                                ", which balanced batches hold of aligned classes",
-                            "see --balanced-cells, --balanced-batches false"});
   Batches out;
   for (size_t at = 0; at < order.size();) {
     std::vector<int64_t> batch, missing = wanted;

@@ -14,10 +14,13 @@ using Batches = std::vector<std::vector<int64_t>>;
 Batches shuffled_batches(const std::vector<int64_t>& rows, int64_t size, uint64_t seed,
                          int64_t epoch);
 
+/// @throws ConfigError if `each` rows of every group would fill a batch of `size`
+void check_balance(const std::vector<std::vector<int64_t>>& groups, int64_t each, int64_t size);
+
 /// Every row once and, in every batch, at least `each` rows of every group (all of it, if it has
 /// fewer), drawn in turn from the group's own shuffle. Batches have at most `size` rows.
 /// @param groups  rows of each, a part of `rows`
-/// @throws ConfigError if the groups alone would fill a batch
+/// @throws as check_balance
 Batches balanced_batches(const std::vector<int64_t>& rows,
                          const std::vector<std::vector<int64_t>>& groups, int64_t each,
                          int64_t size, uint64_t seed, int64_t epoch);

@@ -11,6 +11,7 @@
 #include "cytograd/io/file.h"
 #include "cytograd/io/hash.h"
 #include "cytograd/io/text.h"
+#include "multimodal/batches.h"
 #include "multimodal/image_stage.h"
 #include "multimodal/rna_stage.h"
 #include "multimodal/run_files.h"
@@ -111,6 +112,11 @@ class Training {
         pair_rows_(rows_of_pairs(data)),
         config_hash_(xxh3_128(config_text(config))) {
     if (data.rna && data.images) map_text_ = class_map_text(data.map);
+    if (options_.balanced && !pair_rows_.empty()) {
+      std::vector<std::vector<int64_t>> groups;
+      for (const auto& pair : pair_rows_) groups.push_back(pair.image);
+      check_balance(groups, options_.balanced_cells, options_.image.batch);
+    }
     write_inputs(config);
   }
 
