@@ -6,6 +6,7 @@
 #include "cli/train_options.h"
 #include "cytograd/data/loader.h"
 #include "cytograd/io/file.h"
+#include "cytograd/io/text.h"
 #include "cytograd/report/detector_page.h"
 
 namespace cytograd::cli {
@@ -16,7 +17,7 @@ using detection::FoundObject;
 struct Options : CommonOptions {
   DetectorChoice detector;
   std::vector<std::string> paths;
-  std::string preset, objects, page, split = "auto";
+  std::string preset, objects, domain, page, split = "auto";
   bool drop_unknown = false;
 };
 
@@ -63,6 +64,24 @@ ChosenFields choose_fields(const TrainedDetector& trained, const Options& o) {
   if (out.role == "all")
     for (int64_t i = 0; i < out.task.fields.size(); ++i) out.part.push_back(i);
   return out;
+}
+
+// Leaves the fields of one domain.
+void keep_domain(ChosenFields& chosen, const std::string& name) {
+  const Dataset& index = chosen.task.fields.index;
+  const auto at = std::find(index.domains.begin(), index.domains.end(), name);
+  if (at == index.domains.end()) {
+    std::string all;
+    for (const std::string& known : index.domains) all += (all.empty() ? "" : ", ") + known;
+    throw ConfigError(
+        Fault{"cli", "", "", "--domain " + escape_control(name), "one of " + all, ""});
+  }
+  std::erase_if(chosen.part, [&](int64_t i) {
+    return index.samples[static_cast<size_t>(i)].domain != at - index.domains.begin();
+  });
+  if (chosen.part.empty())
+    throw DataError(Fault{"data.empty", "", "", "no field of " + name + " in this part",
+                          "at least one", "see --split"});
 }
 
 // What the page shows of the fields at the end of an order.
@@ -121,7 +140,8 @@ void run(Options& o) {
     if (!file.empty()) require_new_file(file, o.force);
   const TrainedDetector trained =
       load_trained_detector(o.detector.run, o.detector.checkpoint, device_of(o));
-  const ChosenFields chosen = choose_fields(trained, o);
+  ChosenFields chosen = choose_fields(trained, o);
+  if (!o.domain.empty()) keep_domain(chosen, o.domain);
   std::map<int64_t, std::vector<FoundObject>> found;
   FoundCallback keep;
   if (!o.page.empty())
@@ -173,6 +193,7 @@ void add_segment_eval(CLI::App& segment) {
           },
           "Objects of classes that the model does not know: error, drop")
       ->check(CLI::IsMember({"error", "drop"}));
+  command->add_option("--domain", options->domain, "Fields of this domain alone");
   command->add_option("--page", options->page,
                       "Write a page: curves, and the fields with most misses and false alarms");
   add_common_options(*command, *options, with_output | with_force | with_device);
