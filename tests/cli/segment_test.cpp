@@ -141,6 +141,14 @@ TEST_CASE("segment: train, eval, predict and features") {
   const auto named = cyto({"segment", "eval", "--run", lab.folder / "a", "--data",
                            lab.folder / "data", "--preset", "voc", "--json"});
   CHECK(named.out == trained.out);
+  // Its one domain, named: the message to a wrong name lists it.
+  const std::string run = lab.folder / "a";
+  const auto nowhere = cyto({"segment", "eval", "--run", run, "--domain", "nowhere"});
+  CHECK(nowhere.exit == 2);
+  const size_t begin = nowhere.err.find("expected one of ") + 16, end = nowhere.err.find(" [cli]");
+  REQUIRE_MESSAGE((begin < end && end != std::string::npos), nowhere.err);
+  const std::string domain = nowhere.err.substr(begin, end - begin);
+  CHECK(cyto({"segment", "eval", "--run", run, "--domain", domain, "--json"}).out == trained.out);
   const auto all = cyto({"segment", "eval", "--run", lab.folder / "a", "--split", "all", "--json"});
   CHECK(nlohmann::json::parse(all.out)["fields"] == 12);
   CHECK(cyto({"segment", "eval", "--run", lab.folder / "a"}).out.find("mask AP") !=
