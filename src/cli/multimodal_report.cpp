@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/multimodal.h"
+#include "cytograd/core/error.h"
 #include "cytograd/io/csv.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
@@ -39,9 +41,8 @@ std::string text_of(double v, int digits) {
 }
 Json json_of(double v) { return std::isfinite(v) ? Json(v) : Json(); }
 
-// The columns z1, z2, ... of DIR/path.csv.
-LatentPath read_path(const std::string& folder, int64_t width) {
-  const CsvTable csv = read_csv(folder + "/path.csv");
+// The columns z1, z2, ... of FOLDER/path.csv.
+LatentPath latent_path(const std::string& folder, const CsvTable& csv, int64_t width) {
   std::vector<size_t> columns;
   for (size_t c = 0; c < csv.columns(); ++c) {
     const std::string& name = csv.header()[c];
@@ -61,7 +62,7 @@ LatentPath read_path(const std::string& folder, int64_t width) {
   return {escape_control(name), Tensor::from(values, {static_cast<int64_t>(csv.rows()), width})};
 }
 
-// A map of latents: fills one colour per group, squares for RNA, lines for paths.
+// A map of latents: one colour per group, rings for RNA, lines for paths.
 struct Map {
   std::string title;
   std::vector<float> latents;  // [n, D]
@@ -280,10 +281,17 @@ void report(Options& o) {
   const std::string stem = o.output.substr(0, o.output.size() - 5);
   const std::vector<std::string> files = {o.output, stem + "-images.svg", stem + "-joint.svg"};
   for (const std::string& f : files) require_new_file(f, o.force);
+  std::vector<CsvTable> tables;  // before the run, which takes longer
+  for (const std::string& folder : o.paths) tables.push_back(read_csv(folder + "/path.csv"));
   const multimodal::Run run = multimodal::load_run(o.run);
+  if (!run.image || !run.rna)
+    throw StateError(std::string("the run has no ") + (run.image ? "RNA" : "image") +
+                     " VAE: cyto multimodal report expects both [cli]");
   const int64_t width = run.image_cells.mu.size(1);
   std::vector<LatentPath> paths;
-  for (const std::string& folder : o.paths) paths.push_back(read_path(folder, width));
+  for (size_t i = 0; i < tables.size(); ++i)
+    paths.push_back(latent_path(o.paths[i], tables[i], width));
+  const std::array maps = {image_map(run, o.omit), joint_map(run)};
   multimodal::AlignmentReportOptions options;
   options.seed = o.seed;
   const auto aligned =
@@ -291,13 +299,14 @@ void report(Options& o) {
   std::vector<std::string> notes = run.warnings;
   notes.insert(notes.end(), aligned.notes.begin(), aligned.notes.end());
   std::vector<std::pair<std::string, std::string>> figures;
-  for (const auto& [map, neighbors] : {std::pair(image_map(run, o.omit), image_neighbors),
-                                       std::pair(joint_map(run), joint_neighbors)}) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const Map& map = maps[i];
     if (map.groups.size() < 3)
       throw DataError(Fault{"data.empty", o.run, map.title,
                             std::to_string(map.groups.size()) + " cells", "three or more",
                             "omit fewer classes"});
-    figures.emplace_back(map.title, draw_map(map, neighbors, o.seed, paths, width, notes));
+    figures.emplace_back(map.title, draw_map(map, i == 0 ? image_neighbors : joint_neighbors,
+                                             o.seed, paths, width, notes));
   }
   std::string html = page_begin("Images and RNA in one latent space", "Run " + o.run,
                                 {{"image cells", std::to_string(run.image_cells.mu.size(0))},

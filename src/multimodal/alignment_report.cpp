@@ -258,7 +258,8 @@ AlignmentReport report_alignment(const LatentCells& image, const LatentCells& rn
     row.image = pair.image.count;
     row.rna = pair.rna.count;
     if (row.image < 2 || row.rna < 2)
-      out.notes.push_back(c.name + ": fewer than two cells on a side, nothing is measured");
+      out.notes.push_back(c.name +
+                          ": fewer than two cells on a side, only the transfer is measured");
     measure(pair, options.neighbors, row);
     out.classes.push_back(row);
     pairs.push_back(std::move(pair));

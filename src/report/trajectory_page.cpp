@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "cytograd/train/report.h"
@@ -53,6 +54,12 @@ double mean_of(std::span<const double> row) {
   return n > 0 ? sum / n : std::numeric_limits<double>::quiet_NaN();
 }
 
+// What fold changes of a gene are of: its mean over all steps, also those that were left out.
+double unit_of(std::span<const double> expression, std::span<const double> fold) {
+  const double part = mean_of(fold);
+  return part > 0 ? mean_of(expression) / part : mean_of(expression);
+}
+
 void add_genes(Json& data, const Trajectory& path, const std::vector<int64_t>& chosen) {
   data["fold"] = Json::array();
   data["labels"] = Json::array();
@@ -69,7 +76,7 @@ void add_genes(Json& data, const Trajectory& path, const std::vector<int64_t>& c
     data["change"].push_back(rounded(mean_of(row.last(tenth)) - mean_of(row.first(tenth)), 3));
     data["range"].push_back(rounded(range_of(row), 3));
     if (path.expression.rows > 0)
-      data["means"].push_back(significant(mean_of(path.expression.row(g))));
+      data["means"].push_back(significant(unit_of(path.expression.row(g), row)));
     strongest.emplace_back(-range_of(row), g);
   }
   // Highlighted genes come first, then those whose fold change spans most.
@@ -138,8 +145,8 @@ Json data_of(const Trajectory& path, const TrajectoryFigure& figure) {
                {"genes", texts(path.genes)},
                {"order", heat_order(path)},
                {"chosen", chosen},
-               {"supportImage", rounded(path.support.image, 1)},
-               {"supportRna", rounded(path.support.rna, 1)},
+               {"supportImage", rounded(path.support.image, 6)},
+               {"supportRna", rounded(path.support.rna, 6)},
                {"scoreTitles", morphology_titles},
                {"notes", texts(path.notes)}};
   data["morphology"] = Json::array();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "cytograd/core/error.h"
+
 namespace cytograd::trajectory {
 namespace {
 
@@ -93,13 +95,20 @@ double wide_text(const std::string& text, double size) {
 }
 
 std::string fitted(const std::string& text, double width, double size) {
-  if (wide_text(text, size) <= width) return text;
-  std::string out = text;
-  while (!out.empty() && wide_text(out + "…", size) > width) {
-    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
-    if (!out.empty()) out.pop_back();
+  // Escapes are wider than what they stand for.
+  const std::string all = escape_control(text);
+  if (wide_text(all, size) <= width) return all;
+  const double room = width - wide_text("…", size);
+  double used = 0;
+  size_t end = 0;
+  while (end < all.size()) {
+    size_t next = end + 1;
+    while (next < all.size() && (static_cast<unsigned char>(all[next]) & 0xc0) == 0x80) ++next;
+    used += wide_text(all.substr(end, next - end), size);
+    if (used > room) break;
+    end = next;
   }
-  return out + "…";
+  return all.substr(0, end) + "…";
 }
 
 Limits limits_of(const std::vector<std::span<const double>>& values, double least) {

@@ -9,10 +9,10 @@ inline const char* const page_style = R"(
 :root{color-scheme:light dark;--bg:#fff;--fg:#1c2430;--soft:#5b6778;--line:#dde2ea;--card:#f6f8fb;--focus:#2563c9;--mark:#c43d1a;--score:#6a3d9a;--near:#2a5c8a;--rna:#b3541e}
 @media(prefers-color-scheme:dark){:root{--bg:#12161d;--fg:#e6eaf0;--soft:#9aa6b8;--line:#2b3442;--card:#1a212c;--focus:#6ea8ff;--mark:#ff9a76;--score:#bfa0ea;--near:#7fb2dd;--rna:#f0a878}}
 *{box-sizing:border-box}html{scroll-padding-top:96px}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif}
-header,main{max-width:1160px;margin:0 auto;padding:16px 18px 4px}h1{font-size:22px;margin:0;overflow-wrap:anywhere}h2{font-size:17px;margin:0 0 10px}p{margin:2px 0 8px;color:var(--soft);font-size:13.5px}
+header,main{max-width:1160px;margin:0 auto;padding:16px 18px 4px}h1{font-size:22px;margin:0;overflow-wrap:anywhere}h2{font-size:17px;margin:0 0 10px}p{margin:2px 0 8px;color:var(--soft);font-size:13.5px}p,li{overflow-wrap:anywhere}
 .bar{position:sticky;top:0;z-index:3;background:var(--bg);border-bottom:1px solid var(--line);padding:8px 18px}.bar>div{max-width:1124px;margin:0 auto;display:flex;gap:10px;align-items:center}
 #t{flex:1;min-width:0;accent-color:var(--focus);margin:0;height:26px}#tv{min-width:66px;font-variant-numeric:tabular-nums;text-align:right}#stations{position:relative;height:20px;font-size:12.5px;color:var(--soft)}
-#stations span{position:absolute;white-space:nowrap;transform:translateX(-50%)}
+#stations span{position:absolute;white-space:nowrap;max-width:48%;overflow:hidden;text-overflow:ellipsis;transform:translateX(-50%)}
 nav{max-width:1124px;margin:2px auto 0;display:flex;gap:4px 14px;flex-wrap:wrap;font-size:13.5px}nav a{color:var(--focus);text-decoration:none}nav a:hover{text-decoration:underline}
 section{padding:18px 0 10px}section+section{border-top:1px solid var(--line)}
 select,button,input[type=search]{font:inherit;font-size:14px;color:var(--fg);background:var(--card);border:1px solid var(--line);border-radius:7px;padding:5px 9px;max-width:100%}button{cursor:pointer}:focus-visible{outline:2px solid var(--focus);outline-offset:1px}
@@ -122,7 +122,7 @@ D.scoreTitles.forEach((n,i)=>{const o=document.createElement('option');o.textCon
 $('drivernote').textContent=D.hasDrivers?'Along t is descriptive: on one path any two monotone curves agree. Across paths is a correlation between sampled paths, with p by permutation and q after Benjamini and Hochberg over genes.':'';
 $('heatnote').textContent=D.order.length+' genes by cluster and time of maximum'+(G>D.order.length?'; '+(G-D.order.length)+' flat genes are left out':'')+'.';
 const kc=$('key').getContext('2d');for(let i=0;i<120;++i){kc.fillStyle='rgb('+tint(-2+4*i/119).map(Math.round).join()+')';kc.fillRect(i,0,1,11);}
-$('svg').src='data:image/svg+xml;base64,'+D.figure;$('save').href=$('svg').src;if(D.notes.length){const n=$('notes');n.append(make('h2','Notes'));const u=make('ul');for(const s of D.notes)u.append(make('li',s));n.append(u);}
+$('svg').src='data:image/svg+xml;base64,'+D.figure;$('save').href=URL.createObjectURL(new Blob([Uint8Array.from(atob(D.figure),c=>c.charCodeAt(0))],{type:'image/svg+xml'}));if(D.notes.length){const n=$('notes');n.append(make('h2','Notes'));const u=make('ul');for(const s of D.notes)u.append(make('li',s));n.append(u);}
 chosen=[...D.chosen];prepare();lines();said();table();go(0);drawHeat();thin();new ResizeObserver(()=>{drawHeat();thin();}).observe($('heatbox'));
 )";
 

@@ -152,7 +152,7 @@ class Figure {
     picture_.text(x + 169, y + 9.5, "above 99: outside the data", "start", small);
   }
 
-  // Names side by side where they fit, else on two lines, shortened at the last.
+  // Names side by side where they fit, else on two lines, else shortened.
   void draw_stations(double y) {
     double end[2] = {0, 0};
     for (size_t i = 0; i < path_.stations.size(); ++i) {
@@ -160,12 +160,17 @@ class Figure {
       picture_.add("<path d=\"M" + svg::number(x - 5) + " " + svg::number(y + 4) + "L" +
                    svg::number(x + 5) + " " + svg::number(y + 4) + "L" + svg::number(x) + " " +
                    svg::number(y - 4) + "Z\" fill=\"" + svg::ink + "\"/>");
-      const std::string name = fitted(path_.stations[i], 230, 12.5);
-      const double wide = wide_text(name, 12.5);
+      std::string name = fitted(path_.stations[i], 230, 12.5);
+      double wide = wide_text(name, 12.5);
       const double from = std::clamp(x - wide / 2, left, right - wide);
-      const size_t line = from >= end[0] ? 0 : from >= end[1] ? 1 : 2;
-      if (line == 2) continue;
-      end[line] = from + wide + 8;
+      const size_t line = from >= end[0] ? 0 : from >= end[1] ? 1 : end[0] <= end[1] ? 0 : 1;
+      if (from < end[line]) {
+        const double room = std::min(2 * (x - end[line]), right - end[line]);
+        if (room < 24) continue;
+        name = fitted(path_.stations[i], room, 12.5);
+        wide = wide_text(name, 12.5);
+      }
+      end[line] = std::clamp(x - wide / 2, left, right - wide) + wide + 8;
       picture_.text(std::clamp(x, left + wide / 2, right - wide / 2),
                     y + 18 + 13 * static_cast<double>(line), name, "middle", 12.5,
                     "font-weight=\"bold\"");

@@ -11,7 +11,8 @@
 
 namespace cytograd::multimodal {
 
-/// A class that both sides know. Numbers are NaN where a side has fewer than two cells.
+/// A class that both sides know. Distances, MMD and mixing are NaN where a side has fewer than two
+/// cells; the transfer where it has no image cell.
 struct ClassAlignmentRow {
   std::string name;
   int64_t image = 0, rna = 0;      ///< cells
