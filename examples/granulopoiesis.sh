@@ -73,7 +73,7 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
     -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 100 --image-epochs 40 --delta 10 --balanced-cells 12
+    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 --delta 10
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -120,7 +120,7 @@ real() {
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
     --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
-    --image-epochs 80 --delta 10
+    --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
   follow "$run" monocytopoiesis promyelocyte,monocyte
   follow "$run" paul15-neutrophils GMP,Neutrophils
@@ -133,7 +133,7 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 80 --delta 10
+    --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 

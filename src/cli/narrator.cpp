@@ -52,7 +52,7 @@ void Narrator::on_epoch(const EpochInfo& e) {
 std::string Narrator::remaining() const {
   const auto done = static_cast<double>(step_ - first_step_);
   const auto left = static_cast<double>(steps_ - step_);
-  return human_time(seconds_since(begin_) / std::max(done, 1.0) * left) + " left";
+  return human_time(seconds_since(begin_) / std::max(done, 1.0) * std::max(left, 0.0)) + " left";
 }
 
 void require_disk(const std::string& path, double checkpoint_bytes) {

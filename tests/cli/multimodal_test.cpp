@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 
 #include <doctest/doctest.h>
@@ -104,9 +105,19 @@ class World : public test::RunsFolder {
                  "24",
                  "--seed",
                  "3",
+                 "--balanced-cells",
+                 "8",
                  "-o",
                  folder / run};
-    out.insert(out.end(), more.begin(), more.end());
+    // What is given again replaces what is there.
+    for (size_t i = 0; i < more.size(); i += 2) {
+      const auto at = std::find(out.begin(), out.end(), more[i]);
+      if (at != out.end() && i + 1 < more.size())
+        *(at + 1) = more[i + 1];
+      else
+        out.insert(out.end(), more.begin() + static_cast<std::ptrdiff_t>(i),
+                   more.begin() + static_cast<std::ptrdiff_t>(std::min(i + 2, more.size())));
+    }
     return out;
   }
   Words path(const std::string& run, const std::string& to, const Words& more = {}) const {
@@ -140,8 +151,11 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   CHECK(read_csv(world.folder / "run/rna.csv").rows() == 6);
   CHECK(read_csv(world.folder / "run/image.csv").rows() == 2);
 
-  const auto embedded =
-      cyto({"multimodal", "embed", "--run", world.folder / "run", "-o", world.folder / "z.h5ad"});
+  const auto embedded = cyto({"multimodal", "embed", "--run", world.folder / "run", "--rna",
+                              world.folder / "rna.h5ad", "-o", world.folder / "z.h5ad"});
+  const auto aimless = cyto({"multimodal", "embed", "--run", world.folder / "run", "-o", "x.h5ad"});
+  CHECK(aimless.exit == 2);
+  CHECK(aimless.err.find("expected one of --rna FILE and --images FILE.h5") != std::string::npos);
   CAPTURE(embedded.err);
   CHECK(embedded.exit == 0);
   CHECK(fs::exists(world.folder / "z.h5ad"));
