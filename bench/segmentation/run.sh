@@ -11,7 +11,12 @@ begin=$(date +%s)
 "$cyto" segment train --config "$recipes/bccd.toml" --data "$data/BCCD_Dataset" --resume auto -o "$out/bccd"
 "$cyto" segment train --config "$recipes/wbc-seg.toml" --data "$data/segmentation_WBC" --weights "$out/bccd" \
   --resume auto -o "$out/wbc-seg"
+"$cyto" segment train --config "$recipes/wbc-seg-2.toml" --data "$data/segmentation_WBC/Dataset 2" --weights "$out/bccd" \
+  --resume auto -o "$out/wbc-seg-2"
 echo "trained in $(( ($(date +%s) - begin) / 60 )) minutes" >&2
-for run in bccd wbc-seg; do
+for run in bccd wbc-seg-2; do
   "$cyto" segment eval --run "$out/$run" --json --force -o "$out/$run.json"
+done
+for part in 1 2; do
+  "$cyto" segment eval --run "$out/wbc-seg" --domain "wbc-seg-$part" --json --force -o "$out/wbc-seg-part-$part.json"
 done
