@@ -105,12 +105,14 @@ list_images() {
 }
 
 real() {
-  local run crops scale=()
+  local run crops scale
   if [ -z "$detector" ]; then
-    detector=$out/detector scale=(--min-size 160)
+    detector=$out/detector
     detect "$detector" --data "$data/segmentation_WBC" "$data/BCCD_Dataset" --min-size 160 --max-size 224 --optimizer adam \
       --lr 0.001 --epochs 6 --detector-channels 128 --detector-hidden 256 --regions 32 --proposals 300 --augment light
   fi
+  # A crop shows one cell, as the images that the detector was trained on do: it is shown with as many pixels.
+  scale=(--min-size "$(sed -n 's/^min_size = //p' "$detector/config.toml")")
   { echo path,label,domain; list_images; } >"$out/images.csv"
   mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
   [ ${#crops[@]} -gt 0 ] || { echo "$0: no image in $data/PBC_dataset_normal_DIB or segmentation_WBC" >&2; exit 3; }
