@@ -58,10 +58,6 @@ follow() {  # RUN NAME STATIONS
   step "$to/report.html" "$cyto" multimodal report --run "$1" --path "$to" -o "$to/report.html"
 }
 
-# Both halves of the method see a mean over the batch. Without reference latents the error of the RNA half is summed over genes:
-# averaged it would not hold against the divergence (docs/multimodal.md, Collapse).
-rna_only=(--rna-reduction sum --rna-beta 0.01)
-
 synthetic() {
   local world=$out/world
   [ -e "$world/truth.csv" ] || rm -rf "$world"  # was stopped
@@ -73,7 +69,7 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
     -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint "${rna_only[@]}" --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 --delta 10
+    --map "$world/map.toml" --preset joint --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 --delta 10
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -121,7 +117,7 @@ real() {
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --preset joint "${rna_only[@]}" --rna-epochs 120 \
+    --map "$home/bench/multimodal/paul15.toml" --preset joint --rna-epochs 120 \
     --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
   follow "$run" monocytopoiesis promyelocyte,monocyte
@@ -135,7 +131,7 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --preset joint "${rna_only[@]}" --rna-epochs 60 --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
+    --map "$home/bench/multimodal/gse116256.toml" --preset joint --rna-epochs 60 --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 

@@ -37,9 +37,14 @@ std::string matrix_of(const std::string& source) {
                     " [cli]");
 }
 
+bool lacks_reference(const Options& o) {
+  return !o.files.rna.empty() && o.files.reference.empty() && o.preset != "rna_published";
+}
+
 RunConfig config_of(const Options& o) {
   RunConfig out;
   out.training = preset_options(o.preset);
+  if (lacks_reference(o)) fit_without_reference(out.training);
   out.training.seed = o.seed;
   out.files = o.files;
   out.files.matrix = matrix_of(o.source);
@@ -206,6 +211,10 @@ void run(Options& o) {
   const Device device = device_of(o);
   if (!o.resume.empty()) return go_on(o, device);
   const RunConfig config = config_of(o);
+  if (lacks_reference(o))
+    console().note("no --reference: the error of expression is taken as " +
+                   config.training.rna_reduction + " over genes, --rna-beta is " +
+                   format_double(config.training.rna_beta));
   RunFolder folder = RunFolder::create(o.output, o.force);
   if (!folder.note().empty()) console().note(folder.note());
   catch_stop_signals();

@@ -113,6 +113,11 @@ TrainingOptions preset_options(const std::string& name) {
   return o;
 }
 
+void fit_without_reference(TrainingOptions& options) {
+  options.rna_reduction = "sum";
+  options.rna_beta = 1e-3;
+}
+
 void check_config(const RunConfig& config) {
   const TrainingOptions& o = config.training;
   one_of("multimodal.preset", o.preset, preset_names());

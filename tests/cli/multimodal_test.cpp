@@ -95,10 +95,6 @@ class World : public test::RunsFolder {
                  "6",
                  "--rna-batch",
                  "32",
-                 "--rna-reduction",
-                 "sum",
-                 "--rna-beta",
-                 "0.01",
                  "--image-epochs",
                  "2",
                  "--image-batch",
@@ -136,6 +132,9 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   const auto trained = cyto(world.train("run"));
   CAPTURE(trained.err);
   REQUIRE(trained.exit == 0);
+  CHECK(trained.err.find("no --reference: the error of expression is taken as sum") !=
+        std::string::npos);
+  CHECK(world.file("run", "config.toml").find("reduction = 'sum'") != std::string::npos);
   for (const char* name : {"config.toml", "map.toml", "rna.csv", "image.csv", "rna.safetensors",
                            "image.safetensors", "latents.safetensors", "cells.json", "DONE"})
     CHECK_MESSAGE(world.has("run", name), name);

@@ -67,6 +67,12 @@ TEST_CASE("presets have the coefficients of their table") {
   CHECK(published.rna_beta == 0.064);
   CHECK(published.cosine_on == "mu");
   CHECK(published.rna.warmup == 0);
+
+  TrainingOptions alone = preset_options("joint");
+  fit_without_reference(alone);
+  CHECK(alone.rna_reduction == "sum");
+  CHECK(alone.rna_beta == 1e-3);
+  CHECK(alone.image_beta == preset_options("joint").image_beta);
   CHECK(contains(message_of([] { preset_options("joynt"); }), "[cfg]"));
 }
 

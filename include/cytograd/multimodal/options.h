@@ -78,6 +78,9 @@ struct RunConfig {
 const std::vector<std::string>& preset_names();
 /// @throws ConfigError cfg for a name that is none
 TrainingOptions preset_options(const std::string& name);
+/// For cells without reference latents: the error summed over genes and rna_beta 0.001. Averaged
+/// over genes that are mostly 0, the published error does not hold against the divergence.
+void fit_without_reference(TrainingOptions& options);
 
 /// @throws ConfigError cfg naming the setting
 void check_config(const RunConfig& config);
