@@ -11,6 +11,7 @@
 #include "cytograd/io/label_image.h"
 #include "cytograd/io/text.h"
 #include "cytograd/report/overlay.h"
+#include "cytograd/train/cell_features.h"
 #include "cytograd/train/stop.h"
 
 namespace cytograd::cli {
@@ -24,7 +25,8 @@ struct Options : CommonOptions {
   std::vector<std::string> paths;
   std::string on_bad_image = "error";
   Search search;
-  int64_t max_pixels = 0;
+  int64_t max_pixels = 0, crops = 0;
+  std::vector<std::string> crop_classes;
   bool whole = false, no_overlays = false, no_labels = false;
 };
 
@@ -74,8 +76,10 @@ class PredictWriter {
                        o.mask.empty() ? static_cast<double>(o.box.area())
                                       : static_cast<double>(detection::area(o.mask)));
     }
-    add_rows(path, image, objects);
+    const auto cells = detection::measure_cells(objects, nucleus_, image.height, image.width);
+    add_rows(path, cells, objects);
     write_pictures(name, image, objects);
+    if (options_.crops > 0) write_crops(name, image, cells, objects);
     FileSummary& summary =
         files_.emplace_back(FileSummary{path, std::vector<int64_t>(trained_.classes.size())});
     for (const FoundObject& o : objects) ++summary.counts[static_cast<size_t>(o.label - 1)];
@@ -96,11 +100,10 @@ class PredictWriter {
   }
 
   // The number of a cell is that of its pixels in the label image.
-  void add_rows(const std::string& path, const Image& image,
+  void add_rows(const std::string& path, const std::vector<detection::CellMeasures>& cells,
                 const std::vector<FoundObject>& objects) {
     int64_t number = 0;
-    for (const detection::CellMeasures& m :
-         detection::measure_cells(objects, nucleus_, image.height, image.width)) {
+    for (const detection::CellMeasures& m : cells) {
       const FoundObject& o = objects[m.object];
       std::vector<std::string> row = {escape_control(path),
                                       std::to_string(++number),
@@ -139,6 +142,23 @@ class PredictWriter {
       write_png(options_.output + "/overlays/" + name + ".png", draw_objects(image, objects));
   }
 
+  void write_crops(const std::string& name, const Image& image,
+                   const std::vector<detection::CellMeasures>& cells,
+                   const std::vector<FoundObject>& objects) {
+    const auto& wanted = options_.crop_classes;
+    int64_t number = 0;
+    for (const detection::CellMeasures& m : cells) {
+      const FoundObject& o = objects[m.object];
+      const std::string& kind = trained_.classes[static_cast<size_t>(o.label - 1)];
+      ++number;
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), kind) == wanted.end())
+        continue;
+      detection::Box box = o.box;
+      write_png(options_.output + "/crops/" + name + "_" + std::to_string(number) + ".png",
+                crop_about(image, options_.crops, box));
+    }
+  }
+
   const Options& options_;
   const TrainedDetector& trained_;
   CocoWriter coco_;
@@ -154,6 +174,19 @@ void prepare_folder(const Options& o) {
   fs::create_directories(o.output);
   if (!o.no_labels) fs::create_directories(o.output + "/labels");
   if (!o.no_overlays) fs::create_directories(o.output + "/overlays");
+  if (o.crops > 0) fs::create_directories(o.output + "/crops");
+}
+
+void check_crops(const Options& o, const TrainedDetector& trained) {
+  if (!o.crop_classes.empty() && o.crops == 0)
+    throw ConfigError("--crop-class goes with --crops [cli]");
+  for (const std::string& name : o.crop_classes)
+    if (std::find(trained.classes.begin(), trained.classes.end(), name) == trained.classes.end()) {
+      std::string known;
+      for (const std::string& c : trained.classes) known += (known.empty() ? "" : ", ") + c;
+      throw ConfigError("--crop-class expects one of " + known + ", got " + escape_control(name) +
+                        " [cli]");
+    }
 }
 
 // Files that could be read, then the faults of the others.
@@ -187,10 +220,11 @@ std::string summary_text(const std::vector<FileSummary>& files, const TrainedDet
 }
 
 void run(Options& o) {
-  prepare_folder(o);
   if (o.whole) o.search.side = -1;
   const DetectionWork work = open_work(o.detector, o.paths, o.max_pixels, device_of(o));
   const TrainedDetector& trained = work.trained;
+  check_crops(o, trained);
+  prepare_folder(o);
   const std::vector<std::string>&paths = work.paths, names = result_names(paths);
   PredictWriter writer(o, trained);
   Predictions unread;  // what could not be read, by place
@@ -225,7 +259,9 @@ void add_segment_predict(CLI::App& segment) {
   CLI::App* command = add_command(
       segment, "predict", "Find and outline the cells of images",
       "cyto segment predict --run runs/cells field.jpg -o found/\n"
-      "cyto segment predict --run runs/cells slides/ -o found/ --tile 1024 --score 0.7\n");
+      "cyto segment predict --run runs/cells slides/ -o found/ --tile 1024 --score 0.7\n"
+      "cyto segment predict --run runs/cells slides/ -o found/ --crops 288    a picture per "
+      "cell\n");
   add_detector_choice(*command, o->detector);
   command->add_option("path", o->paths, "Images or folders of images")->required();
   command->add_option("--score", o->search.score, "Least score of an object")
@@ -244,6 +280,11 @@ void add_segment_predict(CLI::App& segment) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--no-overlays", o->no_overlays, "Without pictures of the outlines");
   command->add_flag("--no-labels", o->no_labels, "Without label images");
+  command->add_option("--crops", o->crops, "Also a picture of each cell, as many pixels square")
+      ->check(CLI::Range(int64_t{1}, int64_t{8192}));
+  command->add_option("--crop-class", o->crop_classes, "Crops of these classes alone")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option("--on-bad-image", o->on_bad_image,
                    "Images that cannot be read: error (exit 3 after all others), skip")

@@ -52,6 +52,39 @@ void check_predict(const Smears& lab) {
   CHECK(!fs::exists(lab.folder / "tiled/labels"));
 }
 
+// A picture of each cell, numbered as in the table.
+void check_crops(const Smears& lab) {
+  const std::string found = lab.folder / "cropped";
+  const Words words = {"segment",        "predict",      "--run",
+                       lab.folder / "a", "-o",           found,
+                       "--score",        "0.06",         "--no-overlays",
+                       "--no-labels",    "--crop-class", "WBC",
+                       "--crops",        "40",           lab.folder / "data/JPEGImages"};
+  const auto cropped = cyto(words);
+  REQUIRE_MESSAGE(cropped.exit == 0, cropped.err);
+  const CsvTable table = read_csv(found + "/cells.csv");
+  REQUIRE(table.rows() > 0);
+  int64_t crops = 0;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const std::string crop = found + "/crops/" + fs::path(table.at(row, 0)).stem().string() + "_" +
+                             std::string(table.at(row, 1)) + ".png";
+    const bool wanted = table.at(row, 2) == "WBC";
+    CHECK(fs::exists(crop) == wanted);
+    if (!wanted) continue;
+    ++crops;
+    const Image image = read_image(crop);
+    CHECK(image.height == 40);
+    CHECK(image.width == 40);
+  }
+  CHECK(crops > 0);
+  const auto unknown =
+      cyto({"segment", "predict", "--run", lab.folder / "a", "-o", lab.folder / "none", "--crops",
+            "40", "--crop-class", "leaf", lab.folder / "data/JPEGImages"});
+  CHECK(unknown.exit == 2);
+  CHECK(unknown.err.find("WBC, nucleus") != std::string::npos);
+  CHECK(!fs::exists(lab.folder / "none"));
+}
+
 void check_features(const Smears& lab) {
   const auto features =
       cyto({"segment", "features", "--run", lab.folder / "a", "-o", lab.folder / "cells.h5",
@@ -154,6 +187,7 @@ TEST_CASE("segment: train, eval, predict and features") {
   CHECK(cyto({"segment", "eval", "--run", lab.folder / "a"}).out.find("mask AP") !=
         std::string::npos);
   check_predict(lab);
+  check_crops(lab);
   check_features(lab);
   check_feature_classes(lab);
 }
