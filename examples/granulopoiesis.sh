@@ -2,8 +2,8 @@
 # From raw cell images and raw RNA counts to the figure of a differentiation: which genes change while cells change their looks.
 # Usage: examples/granulopoiesis.sh [OUTPUT]                                drawn cells and invented counts, drivers known
 #        examples/granulopoiesis.sh --data DIR [--detector RUN] [OUTPUT]    real data
-#   DIR holds PBC_dataset_normal_DIB, segmentation_WBC, BCCD_Dataset, BCCD_WBC_masks, paul15_subset, GSE116256_RAW
-#   RUN is a detector of `cyto segment train`, say of bench/segmentation/run.sh; without it one is trained (the longest step)
+#   DIR holds PBC_dataset_normal_DIB, segmentation_WBC, BCCD_Dataset, BCCD_WBC_masks, BCCD_subtype_labels, paul15_subset,
+#   GSE116256_RAW; RUN is a detector of bench/multimodal/detector.toml; without it one is trained (the longest step)
 # Each step is left out where its output is there already; OUTPUT is runs/granulopoiesis, or runs/granulopoiesis-real with --data.
 # CYTO names the program, else the one in PATH or build/release is taken. docs/multimodal.md says what each step does.
 set -euo pipefail
@@ -69,7 +69,8 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
     -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 --delta 10
+    --map "$world/map.toml" --preset joint --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 \
+    --delta 10
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -79,7 +80,17 @@ synthetic() {
   done
 }
 
-# Paths below DIR and the classes of images that the paths need; of segmentation_WBC neutrophils and monocytes.
+# Fields of BCCD with one neutrophil or one monocyte: NUMBER CLASS.
+bccd_fields() {
+  awk -F, 'FNR > 1 { sub(/\r$/, "")
+    if (NF == 3 && ($3 == "NEUTROPHIL" || $3 == "MONOCYTE")) printf "%05d %s\n", $2, tolower($3) }' \
+    "$data/BCCD_subtype_labels/labels.csv" | while read -r number class; do
+    [ ! -e "$data/BCCD_Dataset/BCCD/JPEGImages/BloodImage_$number.jpg" ] || echo "$number $class"
+  done
+}
+
+# Paths of images with one cell, and its class, as far as the paths need it; of segmentation_WBC and BCCD neutrophils and
+# monocytes. Of a field of BCCD there is one such image if one white cell was found.
 list_images() {
   local set
   for f in "$data"/PBC_dataset_normal_DIB/*/*.jpg; do
@@ -98,15 +109,25 @@ list_images() {
         if ($2 == 1 || $2 == 3) printf "%s/%03d.bmp,%s,wbc-seg-%s\n", folder, $1, $2 == 1 ? "neutrophil" : "monocyte", set }' \
       "$data/segmentation_WBC/Class Labels of Dataset $set.csv"
   done | while IFS= read -r line; do [ ! -e "${line%%,*}" ] || echo "$line"; done
+  bccd_fields | while read -r number class; do
+    set -- "$out/bccd/crops/BloodImage_${number}"_*.png
+    [ $# -gt 1 ] || [ ! -e "$1" ] || echo "$1,$class,bccd"
+  done
 }
 
 real() {
-  local run crops scale
+  local run crops fields scale
   if [ -z "$detector" ]; then
     detector=$out/detector
     detect "$detector" --data "$data/segmentation_WBC" "$data/BCCD_Dataset" --min-size 160 --max-size 224 --optimizer adam \
-      --lr 0.001 --epochs 6 --detector-channels 128 --detector-hidden 256 --regions 32 --proposals 300 --augment light
+      --lr 0.001 --epochs 6 --detector-channels 128 --detector-hidden 256 --regions 32 --proposals 300 --augment light \
+      --field-tile 288
   fi
+  mapfile -t fields < <(bccd_fields | while read -r number _; do
+    echo "$data/BCCD_Dataset/BCCD/JPEGImages/BloodImage_$number.jpg"
+  done)
+  [ ${#fields[@]} -eq 0 ] || step "$out/bccd/cells.csv" "$cyto" segment predict --run "$detector" --crops 288 \
+    --crop-class WBC --no-overlays --no-labels --force -o "$out/bccd" "${fields[@]}"
   # A crop shows one cell, as the images that the detector was trained on do: it is shown with as many pixels.
   scale=(--min-size "$(sed -n 's/^min_size = //p' "$detector/config.toml")")
   { echo path,label,domain; list_images; } >"$out/images.csv"
@@ -118,7 +139,7 @@ real() {
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
     --map "$home/bench/multimodal/paul15.toml" --preset joint --rna-epochs 120 \
-    --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
+    --image-epochs 60 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
   follow "$run" monocytopoiesis promyelocyte,monocyte
   follow "$run" paul15-neutrophils GMP,Neutrophils
@@ -131,7 +152,8 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --preset joint --rna-epochs 60 --image-epochs 100 --image-batch 48 --balanced-cells 8 --delta 10
+    --map "$home/bench/multimodal/gse116256.toml" --preset joint --rna-epochs 60 \
+    --image-epochs 60 --image-batch 48 --balanced-cells 8 --delta 10
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
