@@ -51,12 +51,17 @@ train() {  # RUN OPTIONS...
   fi
 }
 # A path and the report of its run; a path that was stopped is made anew.
-follow() {  # RUN NAME STATIONS
-  local to=$out/$2
-  [ -e "$to/trajectory.json" ] || [ ! -e "$to/path.csv" ] || rm -r "$to"
-  step "$to/trajectory.json" "$cyto" multimodal trajectory --run "$1" --through "$3" --seed 1 -o "$to"
-  step "$to/report.html" "$cyto" multimodal report --run "$1" --path "$to" -o "$to/report.html"
+follow() {  # RUN NAME STATIONS OPTIONS...
+  local run=$1 to=$out/$2 stations=$3
+  shift 3
+  [ -e "$to/trajectory.json" ] || [ ! -d "$to" ] || rm -r "$to"
+  step "$to/trajectory.json" "$cyto" multimodal trajectory --run "$run" --through "$stations" --seed 1 -o "$to" "$@"
+  step "$to/report.html" "$cyto" multimodal report --run "$run" --path "$to" -o "$to/report.html"
 }
+
+# Few cells per step, so that steps are many; features and alignment with weights that count beside a sum over all pixels
+# (docs/multimodal.md, "Features and alignment beside the pixels").
+images=(--alpha 100 --delta 200 --min-per-class 4 --balanced-cells 4)
 
 synthetic() {
   local world=$out/world
@@ -66,11 +71,10 @@ synthetic() {
   detect "$out/detector" --data "$world/fields" --min-size 144 --max-size 224 --optimizer adam --lr 0.001 --epochs 10 \
     --detector-channels 128 --detector-hidden 128 --smallest-anchor 16 --regions 32 --proposals 200
   local crops=("$world"/cells/{blast,promyelocyte,myelocyte,metamyelocyte,band,segmented,promonocyte,monocyte})  # not masks
-  step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" --labels "$world/cells/manifest.csv" \
-    -o "$out/cells.h5"
+  step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" \
+    --labels "$world/cells/manifest.csv" -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --preset joint --rna-epochs 100 --image-epochs 60 --image-batch 80 --balanced-cells 8 \
-    --delta 10
+    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --image-epochs 40 --image-batch 40
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -134,14 +138,18 @@ real() {
   mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
   [ ${#crops[@]} -gt 0 ] || { echo "$0: no image in $data/PBC_dataset_normal_DIB or segmentation_WBC" >&2; exit 3; }
   step "$out/cells.h5" "$cyto" segment features --run "$detector" "${scale[@]}" "${crops[@]}" --labels "$out/images.csv" \
-    -o "$out/cells.h5"
+    --pictures "$out/pictures" --force -o "$out/cells.h5"
+  # Who says what stage a decoded image shows: a classifier that has learnt it from pictures of known stage.
+  grep -v ',neutrophil,' "$out/pictures/cells.csv" >"$out/pictures/stages.csv"
+  step "$out/classifier/DONE" "$cyto" train --data "$out/pictures/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
+    --class-weights balanced --resume auto -o "$out/classifier"
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --preset joint --rna-epochs 120 \
-    --image-epochs 60 --image-batch 48 --balanced-cells 8 --delta 10
-  follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented
-  follow "$run" monocytopoiesis promyelocyte,monocyte
+    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 60 --image-batch 32
+  follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
+    --classifier "$out/classifier"
+  follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$out/classifier"
   follow "$run" paul15-neutrophils GMP,Neutrophils
   follow "$run" paul15-monocytes GMP,Monocytes
 
@@ -152,8 +160,7 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --preset joint --rna-epochs 60 \
-    --image-epochs 60 --image-batch 48 --balanced-cells 8 --delta 10
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" --image-epochs 60 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 

@@ -2,9 +2,12 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "cli/multimodal.h"
 #include "cli/multimodal_path.h"
+#include "cli/session.h"
+#include "cli/unlabelled.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/report/trajectory_figure.h"
@@ -22,6 +25,7 @@ using nlohmann::ordered_json;
 
 struct Options : CommonOptions {
   std::string run, from, to, kind = "anchored", clusters = "3", thin = "0", lineage, name;
+  std::string classifier;
   std::vector<std::string> via, through, stages, genes;
   int64_t points = 100, samples = 20, anchors = 20, permutations = 1000;
   bool no_drivers = false;
@@ -118,9 +122,20 @@ std::vector<std::string> highlighted(const Options& o, const Run& run,
   return out;
 }
 
+// What a run of `cyto train` says of the decoded frames. [T, classes]
+Tensor classified(const TrainedModel& classifier, const std::vector<std::string>& frames) {
+  const Dataset dataset = unlabelled(frames);
+  std::vector<int64_t> indices(frames.size());
+  std::iota(indices.begin(), indices.end(), int64_t{0});
+  const Predictions p = predict(classifier, dataset, indices, inference_loader(classifier), false);
+  return Tensor::from(p.probabilities, {dataset.size(), p.classes});
+}
+
 // Stages to look for: those asked for, else the stations that images know.
 std::optional<multimodal::StageReport> stages_of(const Options& o, const Run& run,
-                                                 const Trajectory& path) {
+                                                 const Trajectory& path,
+                                                 const std::vector<std::string>& frames,
+                                                 const std::optional<TrainedModel>& classifier) {
   std::vector<std::string> stages = o.stages;
   if (stages.empty())
     for (const std::string& station : path.stations) {
@@ -130,25 +145,40 @@ std::optional<multimodal::StageReport> stages_of(const Options& o, const Run& ru
       if (pair || std::find(known.begin(), known.end(), station) != known.end())
         stages.push_back(station);
     }
-  if (stages.size() < 2) return {};
-  return multimodal::stage_order(run, path, stages);
+  if (stages.size() < 2) {
+    if (classifier)
+      throw ConfigError("--classifier expects two stages or more to look for; see --stages [cli]");
+    return {};
+  }
+  if (!classifier) return multimodal::stage_order(run, path, stages);
+  return multimodal::stage_order(run, path, stages, classified(*classifier, frames),
+                                 classifier->classes);
 }
 
-Measured measure(const Options& o, const Run& run, const Trajectory& path) {
+void note_order(const std::string& judge, const multimodal::StageOrder& order,
+                std::vector<std::string>& notes) {
+  for (const auto& [first, second] : order.inversions)
+    notes.push_back(judge + " \"" + order.stages[static_cast<size_t>(second)] +
+                    "\" comes before \"" + order.stages[static_cast<size_t>(first)] + "\"");
+  for (size_t s = 0; s < order.stages.size(); ++s)
+    if (std::isnan(order.peak_t[s]))
+      notes.push_back(judge + " none is of \"" + order.stages[s] + "\"");
+}
+
+Measured measure(const Options& o, const Run& run, const Trajectory& path,
+                 const std::optional<TrainedModel>& classifier) {
   Measured out;
   out.highlight = highlighted(o, run, out.notes);
   out.lineage = lineage_of(o, path);
   out.morphology = path_morphology(path);
   if (!o.no_drivers) out.drivers = path_drivers(run, path, out.morphology, o.permutations, o.seed);
-  out.stages = stages_of(o, run, path);
+  const std::vector<std::string> frames = write_frames(path, o.output + "/frames");
+  out.stages = stages_of(o, run, path, frames, classifier);
   if (!out.stages) return out;
-  const multimodal::StageOrder& order = out.stages->votes;
-  for (const auto& [first, second] : order.inversions)
-    out.notes.push_back("of the nearest images, \"" + order.stages[static_cast<size_t>(second)] +
-                        "\" comes before \"" + order.stages[static_cast<size_t>(first)] + "\"");
-  for (size_t s = 0; s < order.stages.size(); ++s)
-    if (std::isnan(order.peak_t[s]))
-      out.notes.push_back("of the nearest images none is of \"" + order.stages[s] + "\"");
+  note_order("of the nearest images", out.stages->votes, out.notes);
+  if (out.stages->classified)
+    note_order("of the decoded images as the classifier sees them,", *out.stages->classified,
+               out.notes);
   return out;
 }
 
@@ -162,6 +192,16 @@ ordered_json text(const std::vector<std::string>& values) {
   ordered_json out = ordered_json::array();
   for (const std::string& v : values) out.push_back(escape_control(v));
   return out;
+}
+
+ordered_json order_json(const multimodal::StageOrder& order) {
+  ordered_json peaks;
+  for (size_t s = 0; s < order.stages.size(); ++s)
+    peaks[escape_control(order.stages[s])] = json_number(order.peak_t[s]);
+  return {{"peak_t", peaks},
+          {"spearman", json_number(order.spearman)},
+          {"inversions", order.inversions.size()},
+          {"in_order", order.in_order()}};
 }
 
 // What was asked for and found, for trajectory.json and --json.
@@ -186,14 +226,9 @@ ordered_json summary_of(const Options& o, const Trajectory& path, const Measured
   out["outside"] = {{"image", outside(path.support.image)}, {"rna", outside(path.support.rna)}};
   out["lineage"] = measured.lineage;
   if (measured.stages) {
-    const multimodal::StageOrder& order = measured.stages->votes;
-    ordered_json peaks;
-    for (size_t s = 0; s < order.stages.size(); ++s)
-      peaks[escape_control(order.stages[s])] = json_number(order.peak_t[s]);
-    out["stages"] = {{"peak_t", peaks},
-                     {"spearman", json_number(order.spearman)},
-                     {"inversions", order.inversions.size()},
-                     {"in_order", order.in_order()}};
+    out["stages"] = order_json(measured.stages->votes);
+    if (measured.stages->classified)
+      out["stages"]["classifier"] = order_json(*measured.stages->classified);
   }
   out["notes"] = text(notes);
   return out;
@@ -236,10 +271,12 @@ void run(Options& o) {
   (void)stations_of(o);
   (void)clusters_of(o);
   (void)threshold_of(o, 1);
+  std::optional<TrainedModel> classifier;
+  if (!o.classifier.empty()) classifier = load_trained(o.classifier, "best", Device::cpu());
   const Run loaded = multimodal::load_run(o.run);
   for (const std::string& warning : loaded.warnings) console().warn(escape_control(warning));
   const Trajectory path = make_trajectory(loaded, trajectory_options(o, loaded));
-  write_all(o, path, measure(o, loaded, path));
+  write_all(o, path, measure(o, loaded, path, classifier));
 }
 
 void add_path_options(CLI::App& command, Options& o) {
@@ -280,6 +317,9 @@ void add_gene_options(CLI::App& command, Options& o) {
       ->delimiter(',');
   command.add_option("--stages", o.stages, "Stages whose order is checked; else the stations")
       ->delimiter(',');
+  command.add_option("--classifier", o.classifier,
+                     "Run of `cyto train` that says the stage of decoded images, trained on "
+                     "pictures of `cyto segment features --pictures`");
   command.add_option("--lineage", o.lineage, "Whose known genes to flag; else by the last station")
       ->check(CLI::IsMember({"granulopoiesis", "monocytopoiesis", "maturation"}));
   command.add_option("--permutations", o.permutations, "Of paths, for p values of drivers")

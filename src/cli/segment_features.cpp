@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 
 #include "cli/segment.h"
 #include "cli/segment_classes.h"
 #include "cli/train_options.h"
 #include "cytograd/io/cell_feature_file.h"
+#include "cytograd/io/csv.h"
 #include "cytograd/io/hash.h"
 #include "cytograd/io/text.h"
 #include "cytograd/train/cell_features.h"
@@ -20,7 +23,7 @@ struct Options : CommonOptions {
   CellFeatureOptions cell;
   int64_t min_size = 0, side = 288, max_pixels = 0;
   bool fields = false, half = false;
-  std::string level = "auto", preset = "auto", labels = "fine";
+  std::string level = "auto", preset = "auto", labels = "fine", pictures;
 };
 
 using Cell = CellPlace;
@@ -149,6 +152,42 @@ std::map<std::string, std::string> attributes_of(const Options& o, const Trained
           {"build", build_info().version}};
 }
 
+// Crops times masks, a PNG per cell, and their classes as a manifest: what a classifier of decoded
+// cells learns from.
+class PictureWriter {
+ public:
+  PictureWriter(const Options& o, int64_t side) : folder_(o.pictures), side_(side) {
+    if (folder_.empty()) return;
+    require_new_file(folder_ + "/cells.csv", o.force);
+    std::filesystem::create_directories(folder_);
+    table_.emplace(folder_ + "/cells.csv", std::vector<std::string>{"path", "label", "group"});
+  }
+  void add(const CellFeatureRow& row) {
+    if (!table_) return;
+    Image image(side_, side_, 3);
+    for (int64_t k = 0; k < side_ * side_; ++k)
+      for (int64_t c = 0; c < 3; ++c) {
+        const float v =
+            (*row.crop)[static_cast<size_t>(k * 3 + c)] * (*row.mask)[static_cast<size_t>(k)];
+        image.at(k / side_, k % side_)[c] =
+            static_cast<uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
+      }
+    std::string number = std::to_string(++count_);
+    number.insert(0, number.size() < 6 ? 6 - number.size() : 0, '0');
+    write_png(folder_ + "/" + number + ".png", image);
+    if (!row.cell_type.empty())
+      table_->row(std::vector<std::string>{number + ".png", row.cell_type, row.group});
+  }
+  void commit() {
+    if (table_) table_->commit();
+  }
+
+ private:
+  std::string folder_;
+  int64_t side_, count_ = 0;
+  std::optional<CsvWriter> table_;
+};
+
 struct Counts {
   int64_t cells = 0, undetected = 0, empty = 0, flat = 0, min_size = 0;
 };
@@ -156,6 +195,7 @@ struct Counts {
 Counts write_cells(const Options& o, const DetectionWork& work, const std::vector<Cell>& cells,
                    const CellClasses& known, const CellFeatureLayout& layout) {
   CellFeatureWriter writer(o.output, layout);
+  PictureWriter pictures(o, layout.target);
   Counts out;
   out.cells = layout.count;
   const auto progress = counting("cells");
@@ -177,9 +217,11 @@ Counts write_cells(const Options& o, const DetectionWork& work, const std::vecto
     row.cell_type = known.types[i];
     row.group = known.groups[i];
     writer.add(row);
+    pictures.add(row);
     progress(static_cast<int64_t>(i) + 1, layout.count);
   }
   writer.commit();
+  pictures.commit();
   return out;
 }
 
@@ -276,6 +318,8 @@ void add_segment_features(CLI::App& segment) {
       ->capture_default_str();
   command->add_flag("--hard-mask", o->cell.hard, "Masks of 0 and 1");
   command->add_flag("--half", o->half, "Features in 16 bits");
+  command->add_option("--pictures", o->pictures,
+                      "Folder for a picture of each cell on black, and cells.csv with the classes");
   command->add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
       ->check(CLI::PositiveNumber);
   add_common_options(*command, *o, with_output | with_force | with_device);

@@ -82,7 +82,7 @@ double r2_of(double error, double spread) {
 }
 
 bool is_collapsed(int64_t active_units, double r2_mu, double r2_z) {
-  return active_units < 10 || r2_mu < 0.9 * r2_z;
+  return active_units < 10 || r2_mu < r2_z - 0.1 * std::abs(r2_z);
 }
 
 }  // namespace cytograd::multimodal

@@ -49,7 +49,7 @@ class LatentStats {
 double r2_of(double error, double spread);
 
 /// Whether the latent is no use: fewer than 10 active units, or means that the decoder does not
-/// know. NaN counts as not measured.
+/// know: r2_mu a tenth of r2_z below it. NaN counts as not measured.
 bool is_collapsed(int64_t active_units, double r2_mu, double r2_z);
 
 /// Posterior of cells in evaluation mode, in batches, on the host.

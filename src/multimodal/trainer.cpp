@@ -126,6 +126,7 @@ class Training {
     for (const SideResult* side :
          {result_.rna ? &*result_.rna : nullptr, result_.image ? &*result_.image : nullptr})
       if (side && side->quality.collapsed) warn_of_collapse(*side);
+    warn_of_features();
     write_latents(folder_.path(), result_);
     const std::string json = results_json(result_);
     write_file_atomically(folder_.file("results.json"), json);
@@ -270,6 +271,16 @@ class Training {
                                (rna ? "a smaller --rna-beta, --cosine-on z or --rna-reduction sum"
                                     : "a smaller --image-beta") +
                                ", or more epochs");
+  }
+
+  // The published weights leave the error of features out beside that of all pixels.
+  void warn_of_features() {
+    if (!result_.image) return;
+    for (const auto& [name, value] : result_.image->monitors)
+      if (name == "feature_r2_mu" && value < 0)
+        result_.warnings.push_back("the detector's features are not reconstructed, R2 " +
+                                   format_fixed(value, 2) +
+                                   ": images are decoded without; a larger --alpha asks for both");
   }
 
   const RunFolder& folder_;

@@ -140,6 +140,37 @@ std::string cluster_name(const Trajectory& p, int64_t gene) {
   return label < 0 ? "flat" : p.clusters.clusters[static_cast<size_t>(label)].name;
 }
 
+std::vector<std::string> write_frames(const Trajectory& p, const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw FileError(Fault{"file.io", folder, "", error.message(), "a folder to write into", ""});
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".png") fs::remove(entry.path());
+  const int64_t height = p.frames.size(1), width = p.frames.size(2), pixels = height * width;
+  const std::vector<float> frames = p.frames.to_vector<float>();
+  const std::vector<float> masks =
+      p.masks.defined() ? p.masks.to_vector<float>() : std::vector<float>();
+  std::vector<std::string> out;
+  for (int64_t i = 0; i < p.frames.size(0); ++i) {
+    Image image(height, width, 3);
+    for (int64_t k = 0; k < pixels; ++k) {
+      const float mask = masks.empty() ? 1 : masks[static_cast<size_t>(i * pixels + k)];
+      for (int64_t c = 0; c < 3; ++c) {
+        const float v = frames[static_cast<size_t>((i * pixels + k) * 3 + c)] * mask;
+        image.at(k / width, k % width)[c] =
+            static_cast<uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
+      }
+    }
+    const std::string digits = std::to_string(i);
+    out.push_back(folder + "/" + std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') +
+                  digits + ".png");
+    write_png(out.back(), image);
+  }
+  return out;
+}
+
 std::vector<std::string> write_trajectory(const Trajectory& p, const std::string& folder) {
   const auto file = [&folder](const char* name) { return folder + "/" + name; };
   write_path(p, file("path.csv"));

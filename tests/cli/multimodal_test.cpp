@@ -11,6 +11,7 @@
 #include "cytograd/core/random.h"
 #include "cytograd/io/cell_feature_file.h"
 #include "cytograd/io/csv.h"
+#include "cytograd/io/image.h"
 #include "cytograd/synth/rna.h"
 
 using namespace cytograd;
@@ -125,6 +126,43 @@ class World : public test::RunsFolder {
   }
 };
 
+// Decoded frames as a classifier of pictures sees them.
+void check_classified(const World& world) {
+  for (size_t kind = 0; kind < kinds.size(); ++kind)
+    for (int64_t i = 0; i < 6; ++i) {
+      Image image(32, 32, 3);
+      for (int64_t k = 0; k < 32 * 32 * 3; ++k)
+        image.at(k / 96, k / 3 % 32)[k % 3] =
+            static_cast<uint8_t>(60 * static_cast<int64_t>(kind) + (k + i) % 7);
+      const std::string to = world.folder / "pictures" + "/" + kinds[kind];
+      fs::create_directories(to);
+      write_png(to + "/" + std::to_string(i) + ".png", image);
+    }
+  const auto trained =
+      cyto({"train", "--data", world.folder / "pictures", "--model", "resnet18", "--image-size",
+            "32", "--epochs", "1", "--batch", "8", "-o", world.folder / "classifier"});
+  REQUIRE_MESSAGE(trained.exit == 0, trained.err);
+  Words words = world.path("run", "seen", {"--force", "--points", "12", "--no-drivers"});
+  words.insert(words.end(), {"--classifier", world.folder / "classifier"});
+  const auto seen = cyto(words);
+  REQUIRE_MESSAGE(seen.exit == 0, seen.err);
+  CHECK(world.has("seen", "frames/000.png"));
+  CHECK(world.has("seen", "frames/011.png"));
+  CHECK_FALSE(world.has("seen", "frames/012.png"));
+  const CsvTable stages = read_csv(world.folder / "seen/stages.csv");
+  REQUIRE(stages.rows() == 12);
+  for (size_t row = 0; row < 12; ++row) {
+    double sum = 0;
+    for (const std::string& kind : kinds)
+      sum += stages.number(row, stages.column("classifier_" + kind));
+    CHECK(sum == doctest::Approx(1).epsilon(1e-5));
+  }
+  const Json found = Json::parse(world.file("seen", "trajectory.json"));
+  CHECK(found["stages"]["classifier"]["peak_t"].size() == 3);
+  words.insert(words.end(), {"--stages", "myelocyte"});
+  CHECK(cyto(words).exit == 2);
+}
+
 }  // namespace
 
 TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
@@ -170,6 +208,8 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   CHECK(drivers.rows() == 60);
   for (const char* column : {"gene", "cluster", "change"}) drivers.column(column);
   CHECK(world.file("path", "figure.svg").find("<svg") != std::string::npos);
+
+  check_classified(world);
 
   const auto report = cyto({"multimodal", "report", "--run", world.folder / "run", "--path",
                             world.folder / "path", "-o", world.folder / "report.html"});

@@ -139,11 +139,16 @@ void check_feature_classes(const Smears& lab) {
   CHECK(classes({lab.folder / "pbc", "--labels", "coarse"}) ==
         R"({"basophil":1,"eosinophil":1,"ig":2,"neutrophil":3})");
   write_file_atomically(lab.folder / "l.csv", "path,label,group\nblast/b.png,mono,p1\nz.png,x,\n");
-  const auto told = features({lab.folder / "typed", "--labels", lab.folder / "l.csv"});
+  const std::string shown = lab.folder / "pictures";
+  const auto told =
+      features({lab.folder / "typed", "--labels", lab.folder / "l.csv", "--pictures", shown});
   REQUIRE_MESSAGE(told.exit == 0, told.err);
   CHECK(nlohmann::json::parse(told.out)["classes"].dump() == R"({"mono":1})");
   CHECK(told.err.find("1 rows of the labels without a cell") != std::string::npos);
   CHECK(told.err.find("1 cell without a row of the labels") != std::string::npos);
+  // All cells as pictures, those with a class in the manifest.
+  CHECK(read_image(shown + "/000001.png").width == 32);
+  CHECK(read_file(shown + "/cells.csv") == "path,label,group\n000002.png,mono,p1\n");
   write_file_atomically(lab.folder / "l.csv", "path,label\nz.png,x\n");
   CHECK(features({lab.folder / "typed", "--labels", lab.folder / "l.csv"}).exit == 3);
   CHECK(features({lab.folder / "typed", "--labels", lab.folder / "none.csv"}).exit == 4);

@@ -55,7 +55,8 @@ TEST_CASE("what counts as a collapse") {
   CHECK(is_collapsed(9, 0.5, 0.5));
   CHECK_FALSE(is_collapsed(10, 0.45, 0.5));
   CHECK(is_collapsed(50, 0.44, 0.5));
-  CHECK(is_collapsed(50, -2.1, -0.02));  // a decoder that knows noise alone
+  CHECK_FALSE(is_collapsed(50, -58.40, -58.45));  // neither is known: no matter of the latent
+  CHECK(is_collapsed(50, -2.1, -0.02));           // a decoder that knows noise alone
   CHECK_FALSE(is_collapsed(50, std::nan(""), std::nan("")));
 }
 

@@ -85,4 +85,9 @@ Trajectory make_trajectory(const Run& run, const TrajectoryOptions& options);
 /// @return what the user should know   @throws FileError
 std::vector<std::string> write_trajectory(const Trajectory& trajectory, const std::string& folder);
 
+/// Writes every decoded frame, times its mask where there are masks, as PNG files `000.png`,
+/// `001.png`, ... into `folder`, which is made, or emptied of such files.
+/// @return their paths   @throws FileError
+std::vector<std::string> write_frames(const Trajectory& trajectory, const std::string& folder);
+
 }  // namespace cytograd::multimodal
