@@ -130,7 +130,7 @@ real() {
   mapfile -t fields < <(bccd_fields | while read -r number _; do
     echo "$data/BCCD_Dataset/BCCD/JPEGImages/BloodImage_$number.jpg"
   done)
-  [ ${#fields[@]} -eq 0 ] || step "$out/bccd/cells.csv" "$cyto" segment predict --run "$detector" --crops 288 \
+  [ ${#fields[@]} -eq 0 ] || step "$out/bccd/cells.csv" "$cyto" segment predict --run "$detector" --tile 288 --score 0.8 --crops 288 \
     --crop-class WBC --no-overlays --no-labels --force -o "$out/bccd" "${fields[@]}"
   # A crop shows one cell, as the images that the detector was trained on do: it is shown with as many pixels.
   scale=(--min-size "$(sed -n 's/^min_size = //p' "$detector/config.toml")")
