@@ -61,7 +61,7 @@ follow() {  # RUN NAME STATIONS OPTIONS...
 
 # Few cells per step, so that steps are many; features and alignment with weights that count beside a sum over all pixels
 # (docs/multimodal.md, "Features and alignment beside the pixels").
-images=(--alpha 100 --delta 200 --min-per-class 4 --balanced-cells 4)
+images=(--alpha 1000 --delta 1000 --min-per-class 4 --balanced-cells 4)
 
 synthetic() {
   local world=$out/world
@@ -146,7 +146,7 @@ real() {
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 60 --image-batch 32
+    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 40 --image-batch 32
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
     --classifier "$out/classifier"
   follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$out/classifier"
@@ -160,7 +160,7 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" --image-epochs 60 --image-batch 32
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" --image-epochs 40 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
