@@ -61,7 +61,7 @@ follow() {  # RUN NAME STATIONS OPTIONS...
 
 # Few cells per step, so that steps are many; features and alignment with weights that count beside a sum over all pixels
 # (docs/multimodal.md, "Features and alignment beside the pixels").
-images=(--alpha 1000 --delta 1000 --min-per-class 4 --balanced-cells 4)
+images=(--min-per-class 4 --balanced-cells 4)
 
 synthetic() {
   local world=$out/world
@@ -74,7 +74,8 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" \
     --labels "$world/cells/manifest.csv" -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --image-epochs 40 --image-batch 40
+    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --alpha 300 --delta 200 \
+    --image-epochs 56 --image-batch 40
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -146,7 +147,8 @@ real() {
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 40 --image-batch 32
+    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" \
+    --alpha 1000 --delta 1000 --image-epochs 40 --image-batch 32
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
     --classifier "$out/classifier"
   follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$out/classifier"
@@ -160,7 +162,8 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" --image-epochs 40 --image-batch 32
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" \
+    --alpha 1000 --delta 1000 --image-epochs 24 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
