@@ -162,8 +162,8 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 60 "${images[@]}" \
-    --alpha 1000 --delta 1000 --image-epochs 24 --image-batch 32
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 200 "${images[@]}" \
+    --alpha 1000 --delta 1000 --image-epochs 40 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 
