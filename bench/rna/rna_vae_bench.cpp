@@ -3,14 +3,13 @@
 //   bench_rna_vae CELLS GENES EPOCHS [--processor]
 // Prints one JSON object: the seconds of each epoch after an untimed one, of the wall clock or of
 // the processor, and the mean loss of each. bench/peers/trajectory_peer.py sets it beside PyTorch.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "bench/support/clock.h"
 #include "cytograd/core/error.h"
 #include "cytograd/core/random.h"
 #include "cytograd/core/random_scope.h"
@@ -23,16 +22,6 @@ using namespace cytograd;
 namespace {
 
 constexpr int64_t batch = 128;
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double processor_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 Tensor uniform(const Shape& shape, double low, double high, const char* purpose) {
   Tensor x = Tensor::empty(shape);
@@ -104,7 +93,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    return run(cells, genes, epochs, processor ? processor_seconds : wall_seconds);
+    return run(cells, genes, epochs, processor ? bench::processor_seconds : bench::wall_seconds);
   } catch (const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return static_cast<int>(error.exit_code());

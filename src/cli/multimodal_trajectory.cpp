@@ -11,6 +11,7 @@
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/report/trajectory_figure.h"
+#include "multimodal/trajectory_parts.h"
 
 /// @file
 /// `cyto multimodal trajectory`: a path from one kind of cell to another.
@@ -131,28 +132,28 @@ Tensor classified(const TrainedModel& classifier, const std::vector<std::string>
   return Tensor::from(p.probabilities, {dataset.size(), p.classes});
 }
 
-// Stages to look for: those asked for, else the stations that images know.
-std::optional<multimodal::StageReport> stages_of(const Options& o, const Run& run,
-                                                 const Trajectory& path,
-                                                 const std::vector<std::string>& frames,
-                                                 const std::optional<TrainedModel>& classifier) {
-  std::vector<std::string> stages = o.stages;
-  if (stages.empty())
-    for (const std::string& station : path.stations) {
-      const std::vector<std::string>& known = run.image_cells.classes;
-      const bool pair = std::any_of(run.map.pairs.begin(), run.map.pairs.end(),
-                                    [&](const auto& p) { return p.name == station; });
-      if (pair || std::find(known.begin(), known.end(), station) != known.end())
-        stages.push_back(station);
-    }
-  if (stages.size() < 2) {
-    if (classifier)
-      throw ConfigError("--classifier expects two stages or more to look for; see --stages [cli]");
-    return {};
+// Stages to look for: those asked for, else the stations that images know. A classifier has to know
+// them, which is said before the path is made.
+std::vector<std::string> stages_of(const Options& o, const Run& run,
+                                   const std::optional<TrainedModel>& classifier) {
+  std::vector<std::string> out = o.stages;
+  if (out.empty())
+    for (const std::string& station : stations_of(o))
+      if (!multimodal::image_classes_of(run, station).empty()) out.push_back(station);
+  if (!classifier) return out;
+  if (out.size() < 2)
+    throw ConfigError("--classifier expects two stages or more to look for; see --stages [cli]");
+  for (const std::string& stage : out) {
+    const std::vector<std::string> classes = multimodal::image_classes_of(run, stage);
+    if (!classes.empty() && std::none_of(classes.begin(), classes.end(), [&](const auto& name) {
+          return std::find(classifier->classes.begin(), classifier->classes.end(), name) !=
+                 classifier->classes.end();
+        }))
+      throw DataError(Fault{"class.missing", o.classifier, "",
+                            "no class of the stage \"" + escape_control(stage) + "\"",
+                            "a run that knows the stages of the path", "see --stages"});
   }
-  if (!classifier) return multimodal::stage_order(run, path, stages);
-  return multimodal::stage_order(run, path, stages, classified(*classifier, frames),
-                                 classifier->classes);
+  return out;
 }
 
 void note_order(const std::string& judge, const multimodal::StageOrder& order,
@@ -165,7 +166,18 @@ void note_order(const std::string& judge, const multimodal::StageOrder& order,
       notes.push_back(judge + " none is of \"" + order.stages[s] + "\"");
 }
 
+// A classifier may take most frames for something that is no stage of the path.
+void note_elsewhere(const multimodal::StageOrder& order, std::vector<std::string>& notes) {
+  const double sum = std::accumulate(order.shares.values.begin(), order.shares.values.end(), 0.0);
+  const double elsewhere = 1 - sum / static_cast<double>(order.shares.length);
+  if (elsewhere > 0.5)
+    notes.push_back(
+        "the classifier takes the decoded images for other classes than these stages (" +
+        format_fixed(100 * elsewhere, 0) + " %): their order means little");
+}
+
 Measured measure(const Options& o, const Run& run, const Trajectory& path,
+                 const std::vector<std::string>& stages,
                  const std::optional<TrainedModel>& classifier) {
   Measured out;
   out.highlight = highlighted(o, run, out.notes);
@@ -173,12 +185,16 @@ Measured measure(const Options& o, const Run& run, const Trajectory& path,
   out.morphology = path_morphology(path);
   if (!o.no_drivers) out.drivers = path_drivers(run, path, out.morphology, o.permutations, o.seed);
   const std::vector<std::string> frames = write_frames(path, o.output + "/frames");
-  out.stages = stages_of(o, run, path, frames, classifier);
-  if (!out.stages) return out;
+  if (stages.size() < 2) return out;
+  out.stages = classifier
+                   ? multimodal::stage_order(run, path, stages, classified(*classifier, frames),
+                                             classifier->classes)
+                   : multimodal::stage_order(run, path, stages);
   note_order("of the nearest images", out.stages->votes, out.notes);
-  if (out.stages->classified)
-    note_order("of the decoded images as the classifier sees them,", *out.stages->classified,
-               out.notes);
+  if (!out.stages->classified) return out;
+  note_order("of the decoded images as the classifier sees them,", *out.stages->classified,
+             out.notes);
+  note_elsewhere(*out.stages->classified, out.notes);
   return out;
 }
 
@@ -275,8 +291,9 @@ void run(Options& o) {
   if (!o.classifier.empty()) classifier = load_trained(o.classifier, "best", Device::cpu());
   const Run loaded = multimodal::load_run(o.run);
   for (const std::string& warning : loaded.warnings) console().warn(escape_control(warning));
+  const std::vector<std::string> stages = stages_of(o, loaded, classifier);
   const Trajectory path = make_trajectory(loaded, trajectory_options(o, loaded));
-  write_all(o, path, measure(o, loaded, path, classifier));
+  write_all(o, path, measure(o, loaded, path, stages, classifier));
 }
 
 void add_path_options(CLI::App& command, Options& o) {

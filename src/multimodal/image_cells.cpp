@@ -154,6 +154,8 @@ const Texts& ImageCells::notes() const { return state_->notes; }
 std::string ImageCells::hash() const { return state_->hash; }
 
 ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
+  // One reading child at a time: what one thread has read, the others need not.
+  const std::lock_guard lock(state_->mutex);
   const auto n = static_cast<int64_t>(rows.size());
   const size_t h = h_values(channels()), all = cell_values(channels());
   ImageBatch out{Tensor::empty({n, h_side, h_side, channels()}),
@@ -166,18 +168,15 @@ ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
                 mask_values * sizeof(float));
   };
   std::map<int64_t, std::vector<size_t>> missing;  // places of the batch by row of the file
-  {
-    const std::lock_guard lock(state_->mutex);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      cytograd::check<ValueError>(rows[i] >= 0 && rows[i] < size(), "image cells",
-                                  "rows expect 0 to ", size() - 1, ", got ", rows[i]);
-      const int64_t row = state_->rows[static_cast<size_t>(rows[i])];
-      const auto kept = state_->kept.find(row);
-      if (kept == state_->kept.end())
-        missing[row].push_back(i);
-      else
-        put(i, kept->second.data());
-    }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    cytograd::check<ValueError>(rows[i] >= 0 && rows[i] < size(), "image cells",
+                                "rows expect 0 to ", size() - 1, ", got ", rows[i]);
+    const int64_t row = state_->rows[static_cast<size_t>(rows[i])];
+    const auto kept = state_->kept.find(row);
+    if (kept == state_->kept.end())
+      missing[row].push_back(i);
+    else
+      put(i, kept->second.data());
   }
   if (missing.empty()) return out;
   std::vector<int64_t> wanted;
@@ -194,7 +193,6 @@ ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
                                            "other values than when it was read before",
                                            "the same file", "start again"});
                    for (const size_t i : *places[k]) put(i, values);
-                   const std::lock_guard lock(state_->mutex);
                    if ((state_->kept.size() + 1) * all * sizeof(float) <= most_kept_bytes)
                      state_->kept.emplace(wanted[k], std::vector<float>(values, values + all));
                  });

@@ -65,8 +65,9 @@ cluster::Curves summed(const Tensor& probabilities, const std::vector<std::strin
 }  // namespace
 
 bool StageOrder::in_order() const {
-  return inversions.empty() &&
-         std::none_of(peak_t.begin(), peak_t.end(), [](double t) { return std::isnan(t); });
+  for (size_t s = 0; s < peak_t.size(); ++s)
+    if (std::isnan(peak_t[s]) || (s > 0 && !(peak_t[s] > peak_t[s - 1]))) return false;
+  return true;
 }
 
 StageOrder stage_order(std::vector<std::string> stages, const std::vector<double>& t,

@@ -159,8 +159,22 @@ void check_classified(const World& world) {
   }
   const Json found = Json::parse(world.file("seen", "trajectory.json"));
   CHECK(found["stages"]["classifier"]["peak_t"].size() == 3);
-  words.insert(words.end(), {"--stages", "myelocyte"});
-  CHECK(cyto(words).exit == 2);
+  const auto refused = [&](const std::string& stages, int exit, const std::string& text) {
+    Words asked = words;
+    *std::find(asked.begin(), asked.end(), world.folder / "seen") = world.folder / "refused";
+    asked.insert(asked.end(), {"--stages", stages});
+    const auto result = cyto(asked);
+    CHECK(result.exit == exit);
+    CHECK(result.err.find(text) != std::string::npos);
+    CHECK_FALSE(fs::exists(world.folder / "refused"));
+  };
+  refused("myelocyte", 2, "--classifier expects two stages");
+  REQUIRE(fs::remove_all(world.folder / "classifier") > 0);
+  fs::remove_all(world.folder / "pictures/band");
+  REQUIRE(cyto({"train", "--data", world.folder / "pictures", "--model", "resnet18", "--image-size",
+                "32", "--epochs", "1", "--batch", "8", "-o", world.folder / "classifier"})
+              .exit == 0);
+  refused("myelocyte,band", 3, "no class of the stage \"band\"");
 }
 
 }  // namespace

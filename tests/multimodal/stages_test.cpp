@@ -28,6 +28,10 @@ TEST_CASE("stage order: medians of maxima, rank correlation, inversions") {
   CHECK(std::isnan(absent.peak_t[1]));
   CHECK(std::isnan(absent.spearman));
   CHECK_FALSE(absent.in_order());
+  // Stages that are likeliest at the same place are no inversion and not passed one by one.
+  const StageOrder tied = stage_order({"a", "b"}, {0, 1}, cluster::Curves{2, 2, {.1, .5, .2, .5}});
+  CHECK(tied.inversions.empty());
+  CHECK_FALSE(tied.in_order());
   test::check_op_error<ShapeError>([&] { stage_order({"a"}, t, shares); },
                                    "stage_order: shares expect [1, 5], got [3, 5]");
 }

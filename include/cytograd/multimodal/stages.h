@@ -24,7 +24,7 @@ struct StageOrder {
   double spearman = 0;
   /// Pairs of stages, the earlier first, that the path passes the other way round.
   std::vector<std::pair<int64_t, int64_t>> inversions;
-  /// Whether all occur, none before an earlier one.
+  /// Whether all occur, each with its largest share after that of the one before.
   bool in_order() const;
 };
 
