@@ -111,7 +111,7 @@ class Reader {
   const std::string& path_;
 };
 
-std::string quoted(const std::string& text) {
+std::string toml_string(const std::string& text) {
   static const char* hex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : is_valid_utf8(text) ? text : escape_control(text)) {
@@ -126,9 +126,9 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
-std::string quoted(const Names& names) {
+std::string toml_string(const Names& names) {
   std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + quoted(name);
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + toml_string(name);
   return "[" + out + "]";
 }
 
@@ -186,8 +186,8 @@ void check_class_map(const ClassMap& map, const Names& image, const Names& rna) 
 std::string class_map_text(const ClassMap& map) {
   std::string out;
   for (const ClassPair& pair : map.pairs) {
-    out += (out.empty() ? "[" : "\n[") + quoted(pair.name) + "]\nimage = " + quoted(pair.image) +
-           "\nrna = " + quoted(pair.rna) + "\n";
+    out += (out.empty() ? "[" : "\n[") + toml_string(pair.name) +
+           "]\nimage = " + toml_string(pair.image) + "\nrna = " + toml_string(pair.rna) + "\n";
     if (pair.weight) {
       const std::string number = format_double(*pair.weight);
       out += "weight = " + number + "\n";

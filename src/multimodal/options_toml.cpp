@@ -12,7 +12,7 @@
 namespace cytograd::multimodal {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string toml_string(const std::string& text) {
   if (!is_valid_utf8(text))
     throw ConfigError(
         Fault{"cfg", "", "", "\"" + escape_control(text) + "\"", "text in UTF-8", ""});
@@ -135,14 +135,14 @@ std::string config_text(const RunConfig& config) {
     for (const Setting& setting : settings) {
       if (section_of(setting) != section) continue;
       std::string value = setting_text(setting);
-      if (std::holds_alternative<std::string*>(setting.value)) value = quoted(value);
+      if (std::holds_alternative<std::string*>(setting.value)) value = toml_string(value);
       if (auto* const* d = std::get_if<double*>(&setting.value)) value = number(**d);
       out += setting.key.substr(setting.key.find('.') + 1) + " = " + value + "\n";
     }
   }
   if (!copy.training.deltas.empty()) out += "\n[deltas]\n";
   for (const auto& [name, value] : copy.training.deltas)
-    out += quoted(name) + " = " + number(value) + "\n";
+    out += toml_string(name) + " = " + number(value) + "\n";
   return out;
 }
 
