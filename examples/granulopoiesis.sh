@@ -61,7 +61,7 @@ follow() {  # RUN NAME STATIONS OPTIONS...
 
 # Few cells per step, so that steps are many; features and alignment with weights that count beside a sum over all pixels
 # (docs/multimodal.md, "Features and alignment beside the pixels").
-images=(--min-per-class 4 --balanced-cells 4)
+images=(--align moments_unbiased --min-per-class 4 --balanced-cells 4 --alpha 300 --delta 1000)
 
 synthetic() {
   local world=$out/world
@@ -74,7 +74,7 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" \
     --labels "$world/cells/manifest.csv" -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --alpha 300 --delta 200 \
+    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" \
     --image-epochs 56 --image-batch 40
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
@@ -139,16 +139,17 @@ real() {
   mapfile -t crops < <(sed 1d "$out/images.csv" | cut -d, -f1)
   [ ${#crops[@]} -gt 0 ] || { echo "$0: no image in $data/PBC_dataset_normal_DIB or segmentation_WBC" >&2; exit 3; }
   step "$out/cells.h5" "$cyto" segment features --run "$detector" "${scale[@]}" "${crops[@]}" --labels "$out/images.csv" \
-    --pictures "$out/pictures" --force -o "$out/cells.h5"
-  # Who says what stage a decoded image shows: a classifier that has learnt it from pictures of known stage.
-  grep -v ',neutrophil,' "$out/pictures/cells.csv" >"$out/pictures/stages.csv"
-  step "$out/classifier/DONE" "$cyto" train --data "$out/pictures/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
-    --class-weights balanced --resume auto -o "$out/classifier"
+    --force -o "$out/cells.h5"
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" \
-    --alpha 1000 --delta 1000 --image-epochs 40 --image-batch 32
+    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 48 --image-batch 32
+  # Who says what stage a decoded image shows: a classifier that has learnt it from decoded cells of known stage.
+  step "$out/decoded.h5ad" "$cyto" multimodal embed --run "$run" --images "$out/cells.h5" --pictures "$out/decoded" --force \
+    -o "$out/decoded.h5ad"
+  grep -v ',neutrophil,' "$out/decoded/cells.csv" >"$out/decoded/stages.csv"
+  step "$out/classifier/DONE" "$cyto" train --data "$out/decoded/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
+    --class-weights balanced --resume auto -o "$out/classifier"
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
     --classifier "$out/classifier"
   follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$out/classifier"
@@ -162,8 +163,7 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 200 "${images[@]}" \
-    --alpha 1000 --delta 1000 --image-epochs 40 --image-batch 32
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 200 "${images[@]}" --image-epochs 48 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 

@@ -1,3 +1,4 @@
+#include "cli/cell_pictures.h"
 #include "cli/multimodal.h"
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/io/h5ad_extend.h"
@@ -5,8 +6,10 @@
 #include "cytograd/multimodal/image_cells.h"
 #include "cytograd/multimodal/rna_cells.h"
 #include "cytograd/multimodal/run.h"
+#include "cytograd/ops/shape.h"
 #include "cytograd/train/stop.h"
 #include "cytograd/umap/umap.h"
+#include "multimodal/trajectory_parts.h"
 
 /// @file
 /// `cyto multimodal embed`: latents of cells, also of new ones.
@@ -17,7 +20,7 @@ namespace {
 using namespace multimodal;
 
 struct Options : CommonOptions {
-  std::string run, rna, images, labels, source = "X", state = "auto", label_column;
+  std::string run, rna, images, labels, pictures, source = "X", state = "auto", label_column;
   bool umap = false;
 };
 
@@ -102,17 +105,48 @@ int64_t embed_rna(const Options& o, const Run& run, Device device) {
   return cells.size();
 }
 
+// The decoded image of each cell, made as the frames of a path are: times the mean mask of the
+// cells nearest to it. A cell of the run keeps its part of the split.
+void write_pictures(const Options& o, const Run& run, const ImageCells& cells,
+                    const DenseMatrix& mu, Device device) {
+  constexpr int64_t at_once = 64;
+  std::map<std::string, std::string> split;
+  for (size_t i = 0; i < run.image_cells.names.size(); ++i)
+    split[run.image_cells.names[i]] = run.image_cells.split[i];
+  CellPictures pictures(o.pictures, o.force);
+  const Tensor z = Tensor::from(mu.values, {mu.rows, mu.columns});
+  for (int64_t begin = 0; begin < cells.size(); begin += at_once) {
+    throw_if_stopped("the pictures so far have no table");
+    const int64_t end = std::min(cells.size(), begin + at_once);
+    const Tensor some = slice(z, 0, begin, end).contiguous();
+    const Tensor masks = nearest_masks(
+        z, some, [&](const std::vector<int64_t>& rows) { return cells.batch(rows).mask; });
+    const std::vector<float> mask = masks.to_vector<float>(),
+                             rgb = decode_frames(run, some.to(device)).to_vector<float>();
+    const int64_t height = masks.size(1), width = masks.size(2), pixels = height * width;
+    for (int64_t i = begin; i < end; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const int64_t label = cells.labels()[at], frame = i - begin;
+      const auto part = split.find(cells.names()[at]);
+      pictures.add(
+          image_of(rgb.data() + frame * pixels * 3, mask.data() + frame * pixels, height, width),
+          label < 0 ? "" : cells.classes()[static_cast<size_t>(label)],
+          cells.groups().empty() ? "" : cells.groups()[at],
+          part == split.end() ? "" : part->second);
+    }
+  }
+  pictures.commit();
+}
+
 int64_t embed_images(const Options& o, const Run& run, Device device) {
   if (!run.image) throw StateError("the run has no image VAE: it was trained on RNA alone [cli]");
   const ImageCells cells(o.images, {.labels = o.labels});
   for (const std::string& note : cells.notes()) console().note(note);
-  const AnnAdditions more =
-      additions(o, run,
-                encoded(cells.size(), 64,
-                        [&](const std::vector<int64_t>& rows) {
-                          return run.image->encode(cells.batch(rows).h.to(device));
-                        }),
-                "image");
+  DenseMatrix mu = encoded(cells.size(), 64, [&](const std::vector<int64_t>& rows) {
+    return run.image->encode(cells.batch(rows).h.to(device));
+  });
+  if (!o.pictures.empty()) write_pictures(o, run, cells, mu, device);
+  const AnnAdditions more = additions(o, run, std::move(mu), "image");
   write_new(o, more, cells.names(), cells.classes(), cells.labels());
   return cells.size();
 }
@@ -122,6 +156,8 @@ void run(Options& o) {
     throw ConfigError("expected one of --rna FILE and --images FILE.h5 [cli]");
   if (!o.labels.empty() && o.images.empty())
     throw ConfigError("--image-labels goes with --images [cli]");
+  if (!o.pictures.empty() && o.images.empty())
+    throw ConfigError("--pictures goes with --images [cli]");
   if (!o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
                       " [cli]");
@@ -141,14 +177,18 @@ void run(Options& o) {
 
 void add_multimodal_embed(CLI::App& multimodal) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
-      multimodal, "embed", "Write latents of cells of either side as h5ad",
-      "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
-      "cyto multimodal embed --run runs/joint --images cells.h5 -o cells.h5ad --umap\n");
+  CLI::App* command =
+      add_command(multimodal, "embed", "Write latents of cells of either side as h5ad",
+                  "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
+                  "cyto multimodal embed --run runs/joint --images cells.h5 -o cells.h5ad --umap\n"
+                  "cyto multimodal embed --run runs/joint --images cells.h5 --pictures decoded -o "
+                  "cells.h5ad\n");
   command->add_option("--run", options->run, "Run folder of `cyto multimodal train`")->required();
   command->add_option("--rna", options->rna, "Single cells; of .h5ad the rest is copied");
   command->add_option("--images", options->images, "Cells of `cyto segment features` (.h5)");
   command->add_option("--image-labels", options->labels, "CSV of path and label of the images");
+  command->add_option("--pictures", options->pictures,
+                      "Folder for the decoded image of each cell, and cells.csv for `cyto train`");
   command->add_option("--expr-source", options->source, "X, raw or layer:NAME")
       ->capture_default_str();
   command->add_option("--expr-state", options->state, "auto, counts, lognorm or scaled")

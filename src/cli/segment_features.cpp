@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "cli/cell_pictures.h"
 #include "cli/segment.h"
 #include "cli/segment_classes.h"
 #include "cli/train_options.h"
@@ -152,42 +153,6 @@ std::map<std::string, std::string> attributes_of(const Options& o, const Trained
           {"build", build_info().version}};
 }
 
-// Crops times masks, a PNG per cell, and their classes as a manifest: what a classifier of decoded
-// cells learns from.
-class PictureWriter {
- public:
-  PictureWriter(const Options& o, int64_t side) : folder_(o.pictures), side_(side) {
-    if (folder_.empty()) return;
-    require_new_file(folder_ + "/cells.csv", o.force);
-    std::filesystem::create_directories(folder_);
-    table_.emplace(folder_ + "/cells.csv", std::vector<std::string>{"path", "label", "group"});
-  }
-  void add(const CellFeatureRow& row) {
-    if (!table_) return;
-    Image image(side_, side_, 3);
-    for (int64_t k = 0; k < side_ * side_; ++k)
-      for (int64_t c = 0; c < 3; ++c) {
-        const float v =
-            (*row.crop)[static_cast<size_t>(k * 3 + c)] * (*row.mask)[static_cast<size_t>(k)];
-        image.at(k / side_, k % side_)[c] =
-            static_cast<uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
-      }
-    std::string number = std::to_string(++count_);
-    number.insert(0, number.size() < 6 ? 6 - number.size() : 0, '0');
-    write_png(folder_ + "/" + number + ".png", image);
-    if (!row.cell_type.empty())
-      table_->row(std::vector<std::string>{number + ".png", row.cell_type, row.group});
-  }
-  void commit() {
-    if (table_) table_->commit();
-  }
-
- private:
-  std::string folder_;
-  int64_t side_, count_ = 0;
-  std::optional<CsvWriter> table_;
-};
-
 struct Counts {
   int64_t cells = 0, undetected = 0, empty = 0, flat = 0, min_size = 0;
 };
@@ -195,7 +160,8 @@ struct Counts {
 Counts write_cells(const Options& o, const DetectionWork& work, const std::vector<Cell>& cells,
                    const CellClasses& known, const CellFeatureLayout& layout) {
   CellFeatureWriter writer(o.output, layout);
-  PictureWriter pictures(o, layout.target);
+  // Crops times masks: what a classifier of decoded cells learns from.
+  CellPictures pictures(o.pictures, o.force);
   Counts out;
   out.cells = layout.count;
   const auto progress = counting("cells");
@@ -217,7 +183,8 @@ Counts write_cells(const Options& o, const DetectionWork& work, const std::vecto
     row.cell_type = known.types[i];
     row.group = known.groups[i];
     writer.add(row);
-    pictures.add(row);
+    pictures.add(image_of(row.crop->data(), row.mask->data(), layout.target, layout.target),
+                 row.cell_type, row.group);
     progress(static_cast<int64_t>(i) + 1, layout.count);
   }
   writer.commit();

@@ -1,6 +1,7 @@
 #include "cytograd/io/image.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "cytograd/io/file.h"
@@ -221,6 +222,15 @@ Image decode_image(std::string_view bytes, const std::string& name, const ImageO
 
 Image read_image(const std::string& path, const ImageOptions& options) {
   return decode_image(read_file(path, max_image_file_bytes), path, options);
+}
+
+Image image_of(const float* rgb, const float* mask, int64_t height, int64_t width) {
+  Image out(height, width, 3);
+  for (size_t k = 0; k < out.pixels.size(); ++k) {
+    const float v = rgb[k] * (mask ? mask[k / 3] : 1);
+    out.pixels[k] = v > 0 ? static_cast<uint8_t>(std::lround(255 * std::min(v, 1.0f))) : 0;
+  }
+  return out;
 }
 
 }  // namespace cytograd

@@ -37,6 +37,10 @@ losses::AlignmentDivergence divergence_of(const std::string& name) {
   return losses::AlignmentDivergence::symmetric;
 }
 
+bool aligns_moments(const TrainingOptions& options) {
+  return options.align == "moments" || options.align == "moments_unbiased";
+}
+
 }  // namespace
 
 losses::ImageReduction image_reduction(const std::string& name) {
@@ -141,7 +145,7 @@ StageBatch ImageStage::load(const std::vector<int64_t>& rows) const {
 std::vector<std::string> ImageStage::part_names() const {
   std::vector<std::string> out;
   for (const AlignedPair& pair : pairs_) {
-    if (options_.align == "moments") {
+    if (aligns_moments(options_)) {
       out.push_back("mean_distance:" + pair.name);
       out.push_back("covariance_distance:" + pair.name);
     } else {
@@ -165,7 +169,7 @@ StageLoss ImageStage::loss(const StageBatch& host, double beta, int64_t step) {
   if (pairs_.empty()) return out;
   std::vector<int64_t> labels;
   for (const int64_t row : host.rows) labels.push_back(source_.labels[static_cast<size_t>(row)]);
-  if (options_.align == "moments")
+  if (aligns_moments(options_))
     align_moments(output.z, labels, out);
   else
     align_mmd(output.z, labels, step, out);
@@ -177,7 +181,8 @@ void ImageStage::align_moments(const Tensor& z, const std::vector<int64_t>& labe
   std::vector<losses::AlignedClass> classes;
   for (const AlignedPair& pair : pairs_) classes.push_back(pair.target);
   const losses::ClassAlignment found = losses::class_alignment(
-      z, labels, classes, options_.min_per_class, divergence_of(options_.align_kl));
+      z, labels, classes, options_.min_per_class, divergence_of(options_.align_kl),
+      options_.align == "moments_unbiased");
   out.total = out.total + found.value;
   out.terms.emplace_back("alignment", found.value.item());
   for (size_t j = 0; j < pairs_.size(); ++j) {

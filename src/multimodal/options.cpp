@@ -49,7 +49,7 @@ void check_stage(const std::string& name, const StageOptions& o) {
 }
 
 void check_alignment(const TrainingOptions& o) {
-  one_of("align.kind", o.align, {"moments", "mmd", "mmd_unbiased"});
+  one_of("align.kind", o.align, {"moments", "moments_unbiased", "mmd", "mmd_unbiased"});
   one_of("align.kl", o.align_kl, {"sym", "img_rna", "rna_img"});
   at_least("align.delta", o.delta, 0);
   at_least("align.min_per_class", static_cast<double>(o.min_per_class), 2);
@@ -183,7 +183,7 @@ std::vector<Setting> settings_of(RunConfig& config) {
       {"image.beta", "--image-beta", "Weight of the divergence (image)", &o.image_beta},
       {"image.reduction", "--image-reduction", "Error over pixels: sum, mean or masked_mean",
        &o.image_reduction},
-      {"align.kind", "--align", "moments, mmd or mmd_unbiased", &o.align},
+      {"align.kind", "--align", "moments, moments_unbiased, mmd or mmd_unbiased", &o.align},
       {"align.kl", "--align-kl", "Divergence of covariances: sym, img_rna or rna_img", &o.align_kl},
       {"align.delta", "--delta", "Weight of a pair's alignment", &o.delta},
       {"align.min_per_class", "--min-per-class", "Cells of a batch that a pair needs",

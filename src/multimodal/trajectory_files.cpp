@@ -154,19 +154,12 @@ std::vector<std::string> write_frames(const Trajectory& p, const std::string& fo
       p.masks.defined() ? p.masks.to_vector<float>() : std::vector<float>();
   std::vector<std::string> out;
   for (int64_t i = 0; i < p.frames.size(0); ++i) {
-    Image image(height, width, 3);
-    for (int64_t k = 0; k < pixels; ++k) {
-      const float mask = masks.empty() ? 1 : masks[static_cast<size_t>(i * pixels + k)];
-      for (int64_t c = 0; c < 3; ++c) {
-        const float v = frames[static_cast<size_t>((i * pixels + k) * 3 + c)] * mask;
-        image.at(k / width, k % width)[c] =
-            static_cast<uint8_t>(std::lround(255 * std::clamp(v, 0.0f, 1.0f)));
-      }
-    }
     const std::string digits = std::to_string(i);
     out.push_back(folder + "/" + std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') +
                   digits + ".png");
-    write_png(out.back(), image);
+    write_png(out.back(),
+              image_of(frames.data() + i * pixels * 3,
+                       masks.empty() ? nullptr : masks.data() + i * pixels, height, width));
   }
   return out;
 }

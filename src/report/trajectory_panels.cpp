@@ -62,7 +62,8 @@ void draw_frame(svg::Picture& picture, const Panel& p, const std::vector<double>
 
 void draw_title(svg::Picture& picture, const Panel& p) {
   const double room = p.width + panel_left - 14, more = wide_text(p.title_more, letters);
-  const std::string title = fitted(p.title, room - more - 6, 12.5);
+  constexpr double bold = 1.15;  // times as wide
+  const std::string title = fitted(p.title, (room - more - 6) / bold, 12.5);
   const double from = p.x - panel_left + 14;
   picture.text(from, p.y - 8, title, "start", 12.5,
                p.italic ? "font-style=\"italic\" font-weight=\"bold\"" : "font-weight=\"bold\"");

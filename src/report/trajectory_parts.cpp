@@ -38,6 +38,23 @@ bool has_curves(const cluster::Curves& c, int64_t rows, int64_t length) {
          static_cast<int64_t>(c.values.size()) == rows * length;
 }
 
+// How far a curve goes the way of its cluster's: its projection onto that one's shape.
+double extent_along(std::span<const double> curve, const std::vector<double>& shape) {
+  double n = 0, curve_mean = 0, shape_mean = 0;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (std::isfinite(curve[i]) && std::isfinite(shape[i]))
+      curve_mean += curve[i], shape_mean += shape[i], ++n;
+  if (n == 0) return 0;
+  curve_mean /= n, shape_mean /= n;
+  double product = 0, square = 0;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (std::isfinite(curve[i]) && std::isfinite(shape[i])) {
+      product += (curve[i] - curve_mean) * (shape[i] - shape_mean);
+      square += (shape[i] - shape_mean) * (shape[i] - shape_mean);
+    }
+  return square > 0 ? product / std::sqrt(square) : 0;
+}
+
 }  // namespace
 
 void check_figure(const char* op, const Trajectory& path, const TrajectoryFigure& f) {
@@ -188,7 +205,8 @@ std::vector<int64_t> highlighted(const Trajectory& path, const TrajectoryFigure&
   if (!figure.highlight.empty()) return out;
   for (const cluster::GeneCluster& c : path.clusters.clusters) {
     std::vector<std::pair<double, int64_t>> strongest;
-    for (const int64_t g : c.members) strongest.emplace_back(-range_of(path.fold.row(g)), g);
+    for (const int64_t g : c.members)
+      strongest.emplace_back(-extent_along(path.fold.row(g), c.mean), g);
     std::sort(strongest.begin(), strongest.end());
     for (size_t i = 0; i < std::min<size_t>(2, strongest.size()); ++i)
       out.push_back(strongest[i].second);
@@ -216,11 +234,7 @@ Image frame_image(const Tensor& frames, int64_t step) {
                       {frames.strides()[1], frames.strides()[2], frames.strides()[3]},
                       frames.offset() + step * frames.strides()[0])
           .to_vector<float>();
-  Image out(side, side, 3);
-  for (size_t i = 0; i < all.size(); ++i)
-    out.pixels[i] =
-        all[i] > 0 ? static_cast<uint8_t>(std::lround(255 * std::min(all[i], 1.0F))) : 0;
-  return out;
+  return image_of(all.data(), nullptr, side, side);
 }
 
 std::vector<float> mask_at(const Tensor& masks, int64_t step) {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -210,6 +211,21 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   CAPTURE(embedded.err);
   CHECK(embedded.exit == 0);
   CHECK(fs::exists(world.folder / "z.h5ad"));
+  const auto decoded =
+      cyto({"multimodal", "embed", "--run", world.folder / "run", "--images",
+            world.folder / "cells.h5", "--image-labels", world.folder / "labels.csv", "--pictures",
+            world.folder / "decoded", "-o", world.folder / "cells.h5ad"});
+  CAPTURE(decoded.err);
+  REQUIRE(decoded.exit == 0);
+  const CsvTable pictures = read_csv(world.folder / "decoded/cells.csv");
+  CHECK(pictures.rows() == 60);
+  CHECK(pictures.at(0, pictures.column("label")) == kinds[0]);
+  std::map<std::string, int> parts;  // as the run was trained
+  for (size_t i = 0; i < pictures.rows(); ++i)
+    ++parts[std::string(pictures.at(i, pictures.column("split")))];
+  CHECK(parts.size() == 3);
+  CHECK(parts["train"] > parts["test"]);
+  CHECK(read_image(world.folder / "decoded/000060.png").width == 128);
 
   const auto path = cyto(world.path("run", "path", {"--force"}));
   CAPTURE(path.err);

@@ -148,7 +148,7 @@ void check_feature_classes(const Smears& lab) {
   CHECK(told.err.find("1 cell without a row of the labels") != std::string::npos);
   // All cells as pictures, those with a class in the manifest.
   CHECK(read_image(shown + "/000001.png").width == 32);
-  CHECK(read_file(shown + "/cells.csv") == "path,label,group\n000002.png,mono,p1\n");
+  CHECK(read_file(shown + "/cells.csv") == "path,label,group,split\n000002.png,mono,p1,\n");
   write_file_atomically(lab.folder / "l.csv", "path,label\nz.png,x\n");
   CHECK(features({lab.folder / "typed", "--labels", lab.folder / "l.csv"}).exit == 3);
   CHECK(features({lab.folder / "typed", "--labels", lab.folder / "none.csv"}).exit == 4);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include "cytograd/core/error.h"
@@ -70,6 +71,14 @@ std::string with_orientation(const std::string& jpeg, int value) {
 }
 
 }  // namespace
+
+TEST_CASE("an image of values is cut at 0 and 1; what is no number is black") {
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  const float rgb[] = {0, 1, 0.5f, -3, 7, none};
+  CHECK(image_of(rgb, nullptr, 1, 2).pixels == std::vector<uint8_t>{0, 255, 128, 0, 255, 0});
+  const float mask[] = {0.5f, 0};
+  CHECK(image_of(rgb, mask, 1, 2).pixels == std::vector<uint8_t>{0, 128, 64, 0, 0, 0});
+}
 
 TEST_CASE("png and bmp keep every pixel") {
   for (const int64_t channels : {1, 3, 4}) {

@@ -120,6 +120,30 @@ TEST_CASE("moment alignment: order of cells and of axes do not count, rotations 
   }
 }
 
+TEST_CASE("moment alignment, unbiased: few cells are not pulled together; value, mean, gradient") {
+  const ClassMoments target = moments(rna_side());
+  const auto parts = [&](const Tensor& x, bool unbiased) {
+    return moment_alignment(x, target, AlignmentDivergence::symmetric, unbiased);
+  };
+  // The covariance of the three cells has 1 twice on its diagonal: 2 / (3 * 2) less.
+  near(parts(image_side(), true).mean_part.item(), .125 - 1. / 3);
+  near(parts(image_side(), true).covariance_part.item(), .233089);
+  // Draws of two cells around the target's own mean: nothing is left on average of what they miss.
+  double plain = 0, corrected = 0;
+  constexpr int draws = 4000;
+  for (int i = 0; i < draws; ++i) {
+    const Tensor x = normal(2, 2, 100 + static_cast<uint64_t>(i), 2) + target.mean;
+    plain += parts(x, false).mean_part.item() / draws;
+    corrected += parts(x, true).mean_part.item() / draws;
+  }
+  near(plain, 2, .1);  // variance 4, of two cells
+  near(corrected, 0, .1);
+  const GradCheck slopes =
+      gradcheck([&](const Tensors& in) { return parts(in[0], true).value(); }, {normal(5, 2, 3)});
+  INFO(slopes.place);
+  CHECK(slopes.passed(1e-6));
+}
+
 TEST_CASE("posterior moments: variances of the posteriors are on the diagonal; large offsets") {
   const Tensor mu = rna_side();
   const ClassMoments m = posterior_moments(mu, Tensor::full({4, 2}, std::log(.25), Dtype::float64));

@@ -114,7 +114,7 @@ TEST_CASE("a config.toml that is none is an error with its place") {
   CHECK(contains(error_of("[multimodal]\n[rna]\nepochs = \"3\"\n"), "without quotes"));
   CHECK(contains(error_of("[multimodal]\n[rna]\nepochs = 0\n"), "rna.epochs: 0"));
   CHECK(contains(error_of("[multimodal]\n[align]\nkind = \"mean\"\n"),
-                 "expected moments, mmd or mmd_unbiased"));
+                 "expected moments, moments_unbiased, mmd or mmd_unbiased"));
   CHECK(contains(error_of("[multimodal]\n[align]\nmin_per_class = 1\n"), "at least 2"));
   CHECK(contains(error_of("[multimodal]\n[image]\nbeta = -1.0\n"), "image.beta: -1"));
   CHECK(contains(error_of("[multimodal]\n[image]\nbeta = nan\n"), "image.beta"));

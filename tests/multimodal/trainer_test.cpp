@@ -183,6 +183,14 @@ TEST_CASE("classes that are often left out are counted and warned of") {
   config.training.min_per_class = 2;
   const auto mmd = nlohmann::json::parse(train_in(folder / "mmd", config, data));
   CHECK(column(folder / "mmd/image.csv", "mmd:monocyte")[0] > 0);
+
+  // The same first batch: what the mean of its cells misses by chance is not counted.
+  const auto first_distance = [&](const std::string& align) {
+    config.training.align = align;
+    train_in(folder / align, config, data);
+    return column(folder / align + "/image.csv", "mean_distance:monocyte")[0];
+  };
+  CHECK(first_distance("moments_unbiased") < first_distance("moments"));
 }
 
 TEST_CASE("the published coefficients collapse, and the run says so") {

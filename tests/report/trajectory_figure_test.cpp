@@ -51,6 +51,27 @@ TEST_CASE("path figure: what it shows") {
         std::vector<std::string>{"G5", "G2"});
 }
 
+TEST_CASE("path figure: of a cluster the genes that go its way furthest are shown") {
+  Trajectory p = test::invented_path(24, 21, 16);
+  for (cluster::GeneCluster& c : p.clusters.clusters) {
+    std::fill(c.mean.begin(), c.mean.end(), 0.0);
+    for (const int64_t g : c.members)
+      for (size_t i = 0; i < c.mean.size(); ++i)
+        c.mean[i] += p.fold.row(g)[i] / static_cast<double>(c.members.size());
+  }
+  // Of the rising genes one falls further than any rises, and one rises furthest.
+  const auto& rising = p.clusters.clusters[0];
+  for (size_t i = 0; i < p.t.size(); ++i) {
+    p.fold.row(rising.members[1])[i] = 1 - 20 * rising.mean[i];
+    p.fold.row(rising.members[4])[i] = 1 + 10 * rising.mean[i];
+  }
+  const auto shown = texts(parsed(trajectory_svg(p, test::invented_figure(p))),
+                           "[@font-style='italic' and @font-size='12.5']");
+  REQUIRE(shown.size() == 6);
+  CHECK(shown[0] == p.genes[static_cast<size_t>(rising.members[4])]);
+  CHECK(shown[1] != p.genes[static_cast<size_t>(rising.members[1])]);
+}
+
 TEST_CASE("path figure: hostile and long names stay text") {
   Trajectory p = test::invented_path(8, 11, 16);
   const std::string controls = std::string("a\x01\x1b[31m\n\t\xff\xc2\x85") + "z";

@@ -41,6 +41,10 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+/// RGB pixels from values in 0..1, cut there, as 8 bits: round(255 v); what is no number is 0.
+/// @param rgb  [height, width, 3]   @param mask  [height, width] to multiply by, or null
+Image image_of(const float* rgb, const float* mask, int64_t height, int64_t width);
+
 enum class ImageFormat : uint8_t { jpeg, png, tiff, bmp, pnm };
 /// "JPEG", "PNG", ...
 const char* name_of(ImageFormat format);

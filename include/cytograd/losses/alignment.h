@@ -57,7 +57,7 @@ enum class AlignmentDivergence {
 
 /// The two parts of `moment_alignment`, scalars.
 struct MomentAlignment {
-  Tensor mean_part;        ///< mean over D of the squared differences of the means
+  Tensor mean_part;        ///< mean over D of the squared differences of the means; see unbiased
   Tensor covariance_part;  ///< divergence of the covariances, divided by D
   Tensor value() const { return mean_part + covariance_part; }
 };
@@ -65,10 +65,13 @@ struct MomentAlignment {
 /// Distance of features Z [n, D] to fixed moments: with P = softmax(cov(Z) + 1e-6 I) and
 /// Q = softmax(C + 1e-6 I), both over the columns, sum_ij P ln(P / Q) / D and the like.
 /// Gradients: features.
+/// @param unbiased  the mean part is less by trace(cov(Z)) / (n D), by which the mean of n samples
+///   alone is expected to miss that of their distribution: few samples then do not pull each other
+///   together. The value may be negative.
 /// @throws ShapeError; ValueError for n < 2
 inline MomentAlignment moment_alignment(
     const Tensor& features, const ClassMoments& target,
-    AlignmentDivergence divergence = AlignmentDivergence::symmetric) {
+    AlignmentDivergence divergence = AlignmentDivergence::symmetric, bool unbiased = false) {
   constexpr const char* op = "moment_alignment";
   check<ShapeError>(features.ndim() == 2, op, "features expect [n, D], got ", features.shape());
   check<ValueError>(features.size(0) >= 2, op, "a covariance needs at least two samples, got ",
@@ -93,7 +96,9 @@ inline MomentAlignment moment_alignment(
     kl = sum(exp(log_p) * difference) * share;
   else
     kl = sum(exp(log_q) * difference) * -share;
-  return {mean(square(reshape(m, {d}) - target.mean)), kl};
+  Tensor means = mean(square(reshape(m, {d}) - target.mean));
+  if (unbiased) means = means - sum(square(centred)) * (share / static_cast<double>(n * (n - 1)));
+  return {means, kl};
 }
 
 /// Kernel maximum mean discrepancy, squared (Gretton et al. 2012), of x [n, D] and y [m, D]: with D
@@ -152,7 +157,8 @@ struct ClassAlignment {
 /// @throws ShapeError; ValueError for min_per_class < 2
 inline ClassAlignment class_alignment(
     const Tensor& z, const std::vector<int64_t>& labels, const std::vector<AlignedClass>& classes,
-    int64_t min_per_class = 8, AlignmentDivergence divergence = AlignmentDivergence::symmetric) {
+    int64_t min_per_class = 8, AlignmentDivergence divergence = AlignmentDivergence::symmetric,
+    bool unbiased = false) {
   constexpr const char* op = "class_alignment";
   check<ShapeError>(z.ndim() == 2 && z.size(0) == static_cast<int64_t>(labels.size()), op,
                     "expects features [B, D] and B labels, got ", z.shape(), " and ",
@@ -174,7 +180,7 @@ inline ClassAlignment class_alignment(
       continue;
     }
     const MomentAlignment found = moment_alignment(
-        index_select(z, 0, Tensor::from(rows).to(z.device())), c.target, divergence);
+        index_select(z, 0, Tensor::from(rows).to(z.device())), c.target, divergence, unbiased);
     out.mean_parts.push_back(found.mean_part.item());
     out.covariance_parts.push_back(found.covariance_part.item());
     const Tensor term = found.value() * c.weight;

@@ -45,7 +45,7 @@ struct TrainingOptions {
   double alpha = 0.20, gamma = 0.45, image_beta = 0.25;
   std::string image_reduction = "sum";  ///< over pixels; or "mean", "masked_mean"
 
-  std::string align = "moments";              ///< or "mmd", "mmd_unbiased"
+  std::string align = "moments";              ///< or "moments_unbiased", "mmd", "mmd_unbiased"
   std::string align_kl = "sym";               ///< or one direction: "img_rna", "rna_img"
   double delta = 0.2;                         ///< of pairs that nothing below names
   std::map<std::string, double> deltas = {};  ///< of the preset, by a part of the pair's name
