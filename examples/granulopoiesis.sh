@@ -61,7 +61,7 @@ follow() {  # RUN NAME STATIONS OPTIONS...
 
 # Few cells per step, so that steps are many; features and alignment with weights that count beside a sum over all pixels
 # (docs/multimodal.md, "Features and alignment beside the pixels").
-images=(--align moments_unbiased --min-per-class 4 --balanced-cells 4 --alpha 300 --delta 1000)
+images=(--align moments_unbiased --min-per-class 4 --balanced-cells 4 --delta 300)
 
 synthetic() {
   local world=$out/world
@@ -74,8 +74,8 @@ synthetic() {
   step "$out/cells.h5" "$cyto" segment features --run "$out/detector" --min-size 70 "${crops[@]}" \
     --labels "$world/cells/manifest.csv" -o "$out/cells.h5"
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
-    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" \
-    --image-epochs 56 --image-batch 40
+    --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --alpha 100 --image-epochs 80 \
+    --image-batch 40
   follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
   follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
   echo >&2
@@ -87,6 +87,7 @@ synthetic() {
 
 # Fields of BCCD with one neutrophil or one monocyte: NUMBER CLASS.
 bccd_fields() {
+  [ -e "$data/BCCD_subtype_labels/labels.csv" ] || return 0
   awk -F, 'FNR > 1 { sub(/\r$/, "")
     if (NF == 3 && ($3 == "NEUTROPHIL" || $3 == "MONOCYTE")) printf "%05d %s\n", $2, tolower($3) }' \
     "$data/BCCD_subtype_labels/labels.csv" | while read -r number class; do
@@ -97,7 +98,7 @@ bccd_fields() {
 # Paths of images with one cell, and its class, as far as the paths need it; of segmentation_WBC and BCCD neutrophils and
 # monocytes. Of a field of BCCD there is one such image if one white cell was found.
 list_images() {
-  local set
+  local set labels
   for f in "$data"/PBC_dataset_normal_DIB/*/*.jpg; do
     case ${f##*/} in
       PMY_*) echo "$f,promyelocyte,pbc" ;;
@@ -109,10 +110,12 @@ list_images() {
     esac
   done
   for set in 1 2; do
+    labels="$data/segmentation_WBC/Class Labels of Dataset $set.csv"
+    [ -e "$labels" ] || continue
     awk -F, -v folder="$data/segmentation_WBC/Dataset $set" -v set="$set" '
       FNR > 1 { sub(/\r$/, "")
         if ($2 == 1 || $2 == 3) printf "%s/%03d.bmp,%s,wbc-seg-%s\n", folder, $1, $2 == 1 ? "neutrophil" : "monocyte", set }' \
-      "$data/segmentation_WBC/Class Labels of Dataset $set.csv"
+      "$labels"
   done | while IFS= read -r line; do [ ! -e "${line%%,*}" ] || echo "$line"; done
   bccd_fields | while read -r number class; do
     set -- "$out/bccd/crops/BloodImage_${number}"_*.png
@@ -143,16 +146,17 @@ real() {
 
   run=$out/paul15
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --image-epochs 48 --image-batch 32
+    --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --alpha 300 \
+    --image-epochs 64 --image-batch 32
   # Who says what stage a decoded image shows: a classifier that has learnt it from decoded cells of known stage.
-  step "$out/decoded.h5ad" "$cyto" multimodal embed --run "$run" --images "$out/cells.h5" --pictures "$out/decoded" --force \
-    -o "$out/decoded.h5ad"
-  grep -v ',neutrophil,' "$out/decoded/cells.csv" >"$out/decoded/stages.csv"
-  step "$out/classifier/DONE" "$cyto" train --data "$out/decoded/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
-    --class-weights balanced --resume auto -o "$out/classifier"
+  step "$run-decoded.h5ad" "$cyto" multimodal embed --run "$run" --images "$out/cells.h5" --pictures "$run-decoded" --force \
+    -o "$run-decoded.h5ad"
+  grep -v ',neutrophil,' "$run-decoded/cells.csv" >"$run-decoded/stages.csv"
+  step "$run-classifier/DONE" "$cyto" train --data "$run-decoded/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
+    --class-weights balanced --resume auto -o "$run-classifier"
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
-    --classifier "$out/classifier"
-  follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$out/classifier"
+    --classifier "$run-classifier"
+  follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$run-classifier"
   follow "$run" paul15-neutrophils GMP,Neutrophils
   follow "$run" paul15-monocytes GMP,Monocytes
 
@@ -163,7 +167,8 @@ real() {
   done
   run=$out/gse116256
   train "$run" --rna "$out/marrow" --n-top 2432 --images "$out/cells.h5" \
-    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 200 "${images[@]}" --image-epochs 48 --image-batch 32
+    --map "$home/bench/multimodal/gse116256.toml" --rna-epochs 200 "${images[@]}" --alpha 300 \
+    --image-epochs 64 --image-batch 32
   follow "$run" gse116256-monocytes HSC,Prog,GMP,ProMono,Mono
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,7 +14,8 @@ namespace cytograd::cli {
 
 class CellPictures {
  public:
-  /// @param folder  "": nothing is written   @throws FileError if it has a manifest without force
+  /// A folder that is not empty is refused without force; with it the manifest and the pictures of
+  /// an earlier call are removed. @param folder  "": nothing is written   @throws FileError
   CellPictures(const std::string& folder, bool force);
   /// Writes 000001.png and so on; the manifest lists cells of known class.
   void add(const Image& image, const std::string& label, const std::string& group,

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "cli/cell_pictures.h"
 #include "cli/multimodal.h"
 #include "cytograd/autograd/grad_mode.h"
@@ -107,13 +110,12 @@ int64_t embed_rna(const Options& o, const Run& run, Device device) {
 
 // The decoded image of each cell, made as the frames of a path are: times the mean mask of the
 // cells nearest to it. A cell of the run keeps its part of the split.
-void write_pictures(const Options& o, const Run& run, const ImageCells& cells,
-                    const DenseMatrix& mu, Device device) {
+void add_pictures(CellPictures& pictures, const Run& run, const ImageCells& cells,
+                  const DenseMatrix& mu, Device device) {
   constexpr int64_t at_once = 64;
   std::map<std::string, std::string> split;
   for (size_t i = 0; i < run.image_cells.names.size(); ++i)
     split[run.image_cells.names[i]] = run.image_cells.split[i];
-  CellPictures pictures(o.pictures, o.force);
   const Tensor z = Tensor::from(mu.values, {mu.rows, mu.columns});
   for (int64_t begin = 0; begin < cells.size(); begin += at_once) {
     throw_if_stopped("the pictures so far have no table");
@@ -135,19 +137,20 @@ void write_pictures(const Options& o, const Run& run, const ImageCells& cells,
           part == split.end() ? "" : part->second);
     }
   }
-  pictures.commit();
 }
 
 int64_t embed_images(const Options& o, const Run& run, Device device) {
   if (!run.image) throw StateError("the run has no image VAE: it was trained on RNA alone [cli]");
+  CellPictures pictures(o.pictures, o.force);
   const ImageCells cells(o.images, {.labels = o.labels});
   for (const std::string& note : cells.notes()) console().note(note);
   DenseMatrix mu = encoded(cells.size(), 64, [&](const std::vector<int64_t>& rows) {
     return run.image->encode(cells.batch(rows).h.to(device));
   });
-  if (!o.pictures.empty()) write_pictures(o, run, cells, mu, device);
+  if (!o.pictures.empty()) add_pictures(pictures, run, cells, mu, device);
   const AnnAdditions more = additions(o, run, std::move(mu), "image");
   write_new(o, more, cells.names(), cells.classes(), cells.labels());
+  pictures.commit();
   return cells.size();
 }
 
@@ -169,8 +172,11 @@ void run(Options& o) {
       o.rna.empty() ? embed_images(o, loaded, device) : embed_rna(o, loaded, device);
   if (o.json)
     console().out("{\"cells\":" + std::to_string(cells) +
-                  ",\"width\":50,\"file\":" + json_text(o.output) + "}\n");
-  say_next({o.output}, "scanpy.read_h5ad(" + json_text(o.output) + ").obsm[\"X_cyto_mu\"]");
+                  ",\"width\":50,\"file\":" + json_text(o.output) +
+                  (o.pictures.empty() ? "" : ",\"pictures\":" + json_text(o.pictures)) + "}\n");
+  std::vector<std::string> files = {o.output};
+  if (!o.pictures.empty()) files.push_back(o.pictures + "/cells.csv");
+  say_next(files, "scanpy.read_h5ad(" + json_text(o.output) + ").obsm[\"X_cyto_mu\"]");
 }
 
 }  // namespace

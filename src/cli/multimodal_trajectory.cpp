@@ -132,27 +132,28 @@ Tensor classified(const TrainedModel& classifier, const std::vector<std::string>
   return Tensor::from(p.probabilities, {dataset.size(), p.classes});
 }
 
-// Stages to look for: those asked for, else the stations that images know. A classifier has to know
-// them, which is said before the path is made.
+// Stages to look for: those asked for, else the stations that images know. What the images or the
+// classifier do not know is said before the path is made.
 std::vector<std::string> stages_of(const Options& o, const Run& run,
                                    const std::optional<TrainedModel>& classifier) {
   std::vector<std::string> out = o.stages;
   if (out.empty())
     for (const std::string& station : stations_of(o))
       if (!multimodal::image_classes_of(run, station).empty()) out.push_back(station);
-  if (!classifier) return out;
-  if (out.size() < 2)
-    throw ConfigError("--classifier expects two stages or more to look for; see --stages [cli]");
-  for (const std::string& stage : out) {
-    const std::vector<std::string> classes = multimodal::image_classes_of(run, stage);
-    if (!classes.empty() && std::none_of(classes.begin(), classes.end(), [&](const auto& name) {
-          return std::find(classifier->classes.begin(), classifier->classes.end(), name) !=
-                 classifier->classes.end();
-        }))
+  if (out.size() < 2 && (classifier || !o.stages.empty()))
+    throw ConfigError(std::string(o.stages.empty() ? "--classifier" : "--stages") +
+                      " expects two stages or more to look for, got " + std::to_string(out.size()) +
+                      "; see --stages [cli]");
+  const auto classes = multimodal::stage_classes(run, out);
+  const auto unknown = [&](const std::string& name) {
+    const auto& known = classifier->classes;
+    return std::find(known.begin(), known.end(), name) == known.end();
+  };
+  for (size_t s = 0; classifier && s < out.size(); ++s)
+    if (std::all_of(classes[s].begin(), classes[s].end(), unknown))
       throw DataError(Fault{"class.missing", o.classifier, "",
-                            "no class of the stage \"" + escape_control(stage) + "\"",
+                            "no class of the stage \"" + escape_control(out[s]) + "\"",
                             "a run that knows the stages of the path", "see --stages"});
-  }
   return out;
 }
 
@@ -161,6 +162,10 @@ void note_order(const std::string& judge, const multimodal::StageOrder& order,
   for (const auto& [first, second] : order.inversions)
     notes.push_back(judge + " \"" + order.stages[static_cast<size_t>(second)] +
                     "\" comes before \"" + order.stages[static_cast<size_t>(first)] + "\"");
+  for (size_t s = 1; s < order.stages.size(); ++s)
+    if (order.peak_t[s] == order.peak_t[s - 1])
+      notes.push_back(judge + " \"" + order.stages[s - 1] + "\" and \"" + order.stages[s] +
+                      "\" come at once");
   for (size_t s = 0; s < order.stages.size(); ++s)
     if (std::isnan(order.peak_t[s]))
       notes.push_back(judge + " none is of \"" + order.stages[s] + "\"");
@@ -336,7 +341,7 @@ void add_gene_options(CLI::App& command, Options& o) {
       ->delimiter(',');
   command.add_option("--classifier", o.classifier,
                      "Run of `cyto train` that says the stage of decoded images, trained on "
-                     "pictures of `cyto segment features --pictures`");
+                     "pictures of `cyto multimodal embed --pictures`");
   command.add_option("--lineage", o.lineage, "Whose known genes to flag; else by the last station")
       ->check(CLI::IsMember({"granulopoiesis", "monocytopoiesis", "maturation"}));
   command.add_option("--permutations", o.permutations, "Of paths, for p values of drivers")

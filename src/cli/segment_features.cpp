@@ -160,7 +160,7 @@ struct Counts {
 Counts write_cells(const Options& o, const DetectionWork& work, const std::vector<Cell>& cells,
                    const CellClasses& known, const CellFeatureLayout& layout) {
   CellFeatureWriter writer(o.output, layout);
-  // Crops times masks: what a classifier of decoded cells learns from.
+  // Crops times masks.
   CellPictures pictures(o.pictures, o.force);
   Counts out;
   out.cells = layout.count;

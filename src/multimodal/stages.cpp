@@ -26,20 +26,6 @@ double peak_of(std::span<const double> share, const std::vector<double>& t) {
   return (at[(at.size() - 1) / 2] + at[at.size() / 2]) / 2;
 }
 
-// The classes of each stage.
-std::vector<std::vector<std::string>> classes_of(const Run& run,
-                                                 const std::vector<std::string>& stages) {
-  std::vector<std::vector<std::string>> out;
-  for (const std::string& stage : stages) {
-    out.push_back(image_classes_of(run, stage));
-    if (out.back().empty())
-      throw DataError(Fault{"class.unknown", run.path, "",
-                            "no images are of a stage \"" + stage + "\"", known_stations(run),
-                            "stages are classes of images or names of the class map"});
-  }
-  return out;
-}
-
 cluster::Curves summed(const Tensor& probabilities, const std::vector<std::string>& classes,
                        const std::vector<std::string>& stages,
                        const std::vector<std::vector<std::string>>& of_stage) {
@@ -63,6 +49,19 @@ cluster::Curves summed(const Tensor& probabilities, const std::vector<std::strin
 }
 
 }  // namespace
+
+std::vector<std::vector<std::string>> stage_classes(const Run& run,
+                                                    const std::vector<std::string>& stages) {
+  std::vector<std::vector<std::string>> out;
+  for (const std::string& stage : stages) {
+    out.push_back(image_classes_of(run, stage));
+    if (out.back().empty())
+      throw DataError(Fault{"class.unknown", run.path, "",
+                            "no images are of a stage \"" + stage + "\"", known_stations(run),
+                            "stages are classes of images or names of the class map"});
+  }
+  return out;
+}
 
 bool StageOrder::in_order() const {
   for (size_t s = 0; s < peak_t.size(); ++s)
@@ -123,7 +122,7 @@ cluster::Curves stage_votes(const LatentCells& cells, const Tensor& path,
 StageReport stage_order(const Run& run, const Trajectory& trajectory,
                         const std::vector<std::string>& stages, const Tensor& probabilities,
                         const std::vector<std::string>& classes) {
-  const std::vector<std::vector<std::string>> of_stage = classes_of(run, stages);
+  const std::vector<std::vector<std::string>> of_stage = stage_classes(run, stages);
   StageReport out;
   out.votes =
       stage_order(stages, trajectory.t, stage_votes(run.image_cells, trajectory.mean, of_stage));

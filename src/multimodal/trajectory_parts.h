@@ -26,6 +26,9 @@ struct Station {
 Station find_station(const Run& run, const std::string& name);
 /// Classes of images that a name stands for: itself, or those of its pair; none for other names.
 std::vector<std::string> image_classes_of(const Run& run, const std::string& name);
+/// Those of each of several names. @throws DataError class.unknown where there is none
+std::vector<std::vector<std::string>> stage_classes(const Run& run,
+                                                    const std::vector<std::string>& stages);
 /// "image classes a, b; RNA classes c; ...", for messages.
 std::string known_stations(const Run& run);
 

@@ -61,13 +61,14 @@ void draw_frame(svg::Picture& picture, const Panel& p, const std::vector<double>
 }
 
 void draw_title(svg::Picture& picture, const Panel& p) {
-  const double room = p.width + panel_left - 14, more = wide_text(p.title_more, letters);
+  const double room = p.width + panel_left - 14, from = p.x - panel_left + 14;
+  // A long title stands alone: the colour of the curve says what the note does.
   constexpr double bold = 1.15;  // times as wide
-  const std::string title = fitted(p.title, (room - more - 6) / bold, 12.5);
-  const double from = p.x - panel_left + 14;
-  picture.text(from, p.y - 8, title, "start", 12.5,
+  const bool alone = p.title_more.empty() ||
+                     bold * wide_text(p.title, 12.5) + wide_text(p.title_more, letters) + 6 > room;
+  picture.text(from, p.y - 8, fitted(p.title, room, 12.5), "start", 12.5,
                p.italic ? "font-style=\"italic\" font-weight=\"bold\"" : "font-weight=\"bold\"");
-  if (!p.title_more.empty())
+  if (!alone)
     picture.text(p.x + p.width, p.y - 8, p.title_more, "end", letters, "fill-opacity=\"0.75\"");
 }
 
@@ -99,17 +100,27 @@ std::string fitted(const std::string& text, double width, double size) {
   // Escapes are wider than what they stand for.
   const std::string all = escape_control(text);
   if (wide_text(all, size) <= width) return all;
-  const double room = width - wide_text("…", size);
-  double used = 0;
-  size_t end = 0;
-  while (end < all.size()) {
-    size_t next = end + 1;
-    while (next < all.size() && (static_cast<unsigned char>(all[next]) & 0xc0) == 0x80) ++next;
-    used += wide_text(all.substr(end, next - end), size);
-    if (used > room) break;
-    end = next;
+  std::vector<std::string> characters;
+  for (const char c : all) {
+    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80 || characters.empty())
+      characters.emplace_back();
+    characters.back() += c;
   }
-  return all.substr(0, end) + "…";
+  // Names of a family differ at their ends.
+  double room = width - wide_text("…", size), of_end = 0.4 * room;
+  std::string begin, end;
+  while (!characters.empty() && wide_text(characters.back(), size) <= of_end) {
+    of_end -= wide_text(characters.back(), size);
+    room -= wide_text(characters.back(), size);
+    end = characters.back() + end;
+    characters.pop_back();
+  }
+  for (const std::string& c : characters) {
+    room -= wide_text(c, size);
+    if (room < 0) break;
+    begin += c;
+  }
+  return begin + "…" + end;
 }
 
 Limits limits_of(const std::vector<std::span<const double>>& values, double least) {

@@ -37,7 +37,8 @@ inline constexpr double panel_left = 38, panel_top = 22, panel_bottom = 22;
 void draw_panel(svg::Picture& picture, const Panel& panel, const std::vector<double>& t,
                 const std::vector<double>& marks, const PanelCurve& curve);
 
-/// The text, or its beginning and an ellipsis, so that it fits; control characters are escaped.
+/// The text, or its beginning, an ellipsis and its end, so that it fits; control characters are
+/// escaped.
 std::string fitted(const std::string& text, double width, double size);
 /// Upper estimate of the width of a text in Helvetica, capitals included.
 double wide_text(const std::string& text, double size);

@@ -127,6 +127,45 @@ class World : public test::RunsFolder {
   }
 };
 
+// Decoded images of cells: a data set that `cyto train` reads.
+void check_decoded(const World& world) {
+  const std::string shown = world.folder / "decoded";
+  Words words = {"multimodal", "embed", "--run", world.folder / "run",
+                 "--pictures", shown,   "-o",    world.folder / "cells.h5ad"};
+  const auto with = [&](Words more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return cyto(more);
+  };
+  const auto misplaced = with({"--rna", world.folder / "rna.h5ad"});
+  CHECK(misplaced.exit == 2);
+  CHECK(misplaced.err.find("--pictures goes with --images") != std::string::npos);
+
+  const Words images = {"--images", world.folder / "cells.h5", "--image-labels",
+                        world.folder / "labels.csv", "--force"};
+  fs::create_directories(shown);
+  write_file_atomically(shown + "/mine.txt", "");
+  const auto taken = with({images.begin(), images.end() - 1});
+  CHECK(taken.exit == 4);
+  CHECK(taken.err.find("the folder is not empty") != std::string::npos);
+  CHECK_FALSE(fs::exists(world.folder / "cells.h5ad"));
+  write_file_atomically(shown + "/000061.png", "of an earlier call");
+  const auto decoded = with(images);
+  REQUIRE_MESSAGE(decoded.exit == 0, decoded.err);
+  CHECK(fs::exists(shown + "/mine.txt"));
+  CHECK_FALSE(fs::exists(shown + "/000061.png"));
+  CHECK(read_image(shown + "/000060.png").width == 128);
+  const CsvTable pictures = read_csv(shown + "/cells.csv");
+  CHECK(pictures.rows() == 60);
+  CHECK(pictures.at(0, pictures.column("label")) == kinds[0]);
+  std::map<std::string, int> parts;  // as the run was trained
+  for (size_t i = 0; i < pictures.rows(); ++i)
+    ++parts[std::string(pictures.at(i, pictures.column("split")))];
+  CHECK(parts.size() == 3);
+  CHECK(parts["train"] > parts["test"]);
+  const auto read = cyto({"data", shown, "--json"});
+  CHECK_MESSAGE(read.exit == 0, read.err);
+}
+
 // Decoded frames as a classifier of pictures sees them.
 void check_classified(const World& world) {
   for (size_t kind = 0; kind < kinds.size(); ++kind)
@@ -169,7 +208,8 @@ void check_classified(const World& world) {
     CHECK(result.err.find(text) != std::string::npos);
     CHECK_FALSE(fs::exists(world.folder / "refused"));
   };
-  refused("myelocyte", 2, "--classifier expects two stages");
+  refused("myelocyte", 2, "--stages expects two stages");
+  refused("myelocyte,bnad", 3, "no images are of a stage \"bnad\"");
   REQUIRE(fs::remove_all(world.folder / "classifier") > 0);
   fs::remove_all(world.folder / "pictures/band");
   REQUIRE(cyto({"train", "--data", world.folder / "pictures", "--model", "resnet18", "--image-size",
@@ -211,21 +251,7 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   CAPTURE(embedded.err);
   CHECK(embedded.exit == 0);
   CHECK(fs::exists(world.folder / "z.h5ad"));
-  const auto decoded =
-      cyto({"multimodal", "embed", "--run", world.folder / "run", "--images",
-            world.folder / "cells.h5", "--image-labels", world.folder / "labels.csv", "--pictures",
-            world.folder / "decoded", "-o", world.folder / "cells.h5ad"});
-  CAPTURE(decoded.err);
-  REQUIRE(decoded.exit == 0);
-  const CsvTable pictures = read_csv(world.folder / "decoded/cells.csv");
-  CHECK(pictures.rows() == 60);
-  CHECK(pictures.at(0, pictures.column("label")) == kinds[0]);
-  std::map<std::string, int> parts;  // as the run was trained
-  for (size_t i = 0; i < pictures.rows(); ++i)
-    ++parts[std::string(pictures.at(i, pictures.column("split")))];
-  CHECK(parts.size() == 3);
-  CHECK(parts["train"] > parts["test"]);
-  CHECK(read_image(world.folder / "decoded/000060.png").width == 128);
+  check_decoded(world);
 
   const auto path = cyto(world.path("run", "path", {"--force"}));
   CAPTURE(path.err);

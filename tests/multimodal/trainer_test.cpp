@@ -184,7 +184,7 @@ TEST_CASE("classes that are often left out are counted and warned of") {
   const auto mmd = nlohmann::json::parse(train_in(folder / "mmd", config, data));
   CHECK(column(folder / "mmd/image.csv", "mmd:monocyte")[0] > 0);
 
-  // The same first batch: what the mean of its cells misses by chance is not counted.
+  // What the means of two cells miss by chance is not counted.
   const auto first_distance = [&](const std::string& align) {
     config.training.align = align;
     train_in(folder / align, config, data);

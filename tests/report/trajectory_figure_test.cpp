@@ -108,6 +108,16 @@ TEST_CASE("path figure: hostile and long names stay text") {
   CHECK(data["notes"][0] == hostile);
 }
 
+TEST_CASE("path figure: a name that is too long keeps its ends") {
+  CHECK(trajectory::fitted("MPO", 70, 12.5) == "MPO");
+  const std::string short_name = trajectory::fitted("myeloid-DOWN-µ12", 70, 12.5);
+  CHECK(short_name.starts_with("my"));
+  CHECK(short_name.ends_with("µ12"));
+  CHECK(has(short_name, "…"));
+  CHECK(trajectory::wide_text(short_name, 12.5) <= 70);
+  CHECK(trajectory::fitted("a long name", 0, 12.5) == "…");
+}
+
 TEST_CASE("path figure: of many stations with long names none is lost or runs over another") {
   Trajectory p = test::invented_path(8, 11, 16);
   p.stations.clear();

@@ -66,8 +66,8 @@ struct MomentAlignment {
 /// Q = softmax(C + 1e-6 I), both over the columns, sum_ij P ln(P / Q) / D and the like.
 /// Gradients: features.
 /// @param unbiased  the mean part is less by trace(cov(Z)) / (n D), by which the mean of n samples
-///   alone is expected to miss that of their distribution: few samples then do not pull each other
-///   together. The value may be negative.
+///   alone is expected to miss that of the distribution they are drawn from: few samples then do
+///   not pull each other together. The value may be negative.
 /// @throws ShapeError; ValueError for n < 2
 inline MomentAlignment moment_alignment(
     const Tensor& features, const ClassMoments& target,
@@ -154,6 +154,7 @@ struct ClassAlignment {
 };
 
 /// Moment alignment of a batch. @param z [B, D]   @param labels  one per row
+/// @param unbiased  as of moment_alignment
 /// @throws ShapeError; ValueError for min_per_class < 2
 inline ClassAlignment class_alignment(
     const Tensor& z, const std::vector<int64_t>& labels, const std::vector<AlignedClass>& classes,
