@@ -50,6 +50,14 @@ train() {  # RUN OPTIONS...
     step "$1/DONE" "$cyto" multimodal train --force -o "$@"
   fi
 }
+# Who says what stage a decoded image shows: a classifier that has learnt it from decoded cells of known stage, RUN-classifier.
+judge() {  # RUN
+  step "$1-decoded.h5ad" "$cyto" multimodal embed --run "$1" --images "$out/cells.h5" --pictures "$1-decoded" --force \
+    -o "$1-decoded.h5ad"
+  grep -v ',neutrophil,' "$1-decoded/cells.csv" >"$1-decoded/stages.csv"
+  step "$1-classifier/DONE" "$cyto" train --data "$1-decoded/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
+    --class-weights balanced --resume auto -o "$1-classifier"
+}
 # A path and the report of its run; a path that was stopped is made anew.
 follow() {  # RUN NAME STATIONS OPTIONS...
   local run=$1 to=$out/$2 stations=$3
@@ -76,8 +84,9 @@ synthetic() {
   train "$out/run" --rna "$world/rna.h5ad" --images "$out/cells.h5" --image-labels "$world/cells/manifest.csv" \
     --map "$world/map.toml" --rna-epochs 100 "${images[@]}" --alpha 100 --image-epochs 80 \
     --image-batch 40
-  follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented
-  follow "$out/run" monocytopoiesis blast,promonocyte,monocyte
+  judge "$out/run"
+  follow "$out/run" granulopoiesis blast,promyelocyte,myelocyte,metamyelocyte,band,segmented --classifier "$out/run-classifier"
+  follow "$out/run" monocytopoiesis blast,promonocyte,monocyte --classifier "$out/run-classifier"
   echo >&2
   local name
   for name in granulopoiesis monocytopoiesis; do
@@ -148,12 +157,7 @@ real() {
   train "$run" --rna "$data/paul15_subset/paul15_240genes.h5ad" --hvg none --images "$out/cells.h5" \
     --map "$home/bench/multimodal/paul15.toml" --rna-epochs 120 "${images[@]}" --alpha 300 \
     --image-epochs 64 --image-batch 32
-  # Who says what stage a decoded image shows: a classifier that has learnt it from decoded cells of known stage.
-  step "$run-decoded.h5ad" "$cyto" multimodal embed --run "$run" --images "$out/cells.h5" --pictures "$run-decoded" --force \
-    -o "$run-decoded.h5ad"
-  grep -v ',neutrophil,' "$run-decoded/cells.csv" >"$run-decoded/stages.csv"
-  step "$run-classifier/DONE" "$cyto" train --data "$run-decoded/stages.csv" --model resnet18 --image-size 64 --epochs 20 \
-    --class-weights balanced --resume auto -o "$run-classifier"
+  judge "$run"
   follow "$run" granulopoiesis promyelocyte,myelocyte,metamyelocyte,neutrophil_band,neutrophil_segmented \
     --classifier "$run-classifier"
   follow "$run" monocytopoiesis promyelocyte,monocyte --classifier "$run-classifier"

@@ -177,23 +177,43 @@ std::vector<int64_t> CellSource::rows(const std::string& role) const {
 }
 
 CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std::string>& groups,
-                      const TrainingOptions& options) {
-  check<ValueError>(groups.empty() || groups.size() == labels.size(), "split_cells", "expects ",
-                    labels.size(), " groups, got ", groups.size());
+                      const TrainingOptions& options, const std::vector<std::string>& digests) {
+  for (const auto* texts : {&groups, &digests})
+    check<ValueError>(texts->empty() || texts->size() == labels.size(), "split_cells", "expects ",
+                      labels.size(), " groups and digests, got ", texts->size());
   std::map<std::string, int64_t> sizes;
   for (const std::string& group : groups) ++sizes[group];
   CellSplit out;
   if (sizes.size() >= 3) {
     out.roles = roles_by_donor(groups, sizes, options);
-    return out;
+  } else {
+    out.roles = roles_by_cell(labels, options);
+    if (options.val > 0 || options.test > 0)
+      out.notes.push_back(
+          groups.empty() ? "no donors are known: cells are split one by one, and scores on "
+                           "held-back cells may be too good"
+                         : "fewer than three donors: cells are split one by one, and scores on "
+                           "held-back cells may be too good");
   }
-  out.roles = roles_by_cell(labels, options);
-  if (options.val > 0 || options.test > 0)
-    out.notes.push_back(
-        groups.empty() ? "no donors are known: cells are split one by one, and scores on held-back "
-                         "cells may be too good"
-                       : "fewer than three donors: cells are split one by one, and scores on "
-                         "held-back cells may be too good");
+  std::map<std::string, size_t> first_of;
+  int64_t moved = 0;
+  for (size_t i = 0; i < digests.size(); ++i) {
+    const size_t first = first_of.emplace(digests[i], i).first->second;
+    moved += out.roles[i] != out.roles[first];
+    out.roles[i] = out.roles[first];
+  }
+  if (moved > 0)
+    out.notes.push_back(std::to_string(moved) + (moved == 1 ? " cell is" : " cells are") +
+                        " the same as another and taken into the other's part of the split");
+  return out;
+}
+
+CellSplit given_split(const std::vector<std::string>& splits) {
+  CellSplit out;
+  for (const std::string& role : splits) out.roles.push_back(role.empty() ? "train" : role);
+  if (out.rows("train").empty())
+    throw DataError(Fault{"data.empty", "", "column split", "no cell to train on",
+                          "\"train\" for some cells", ""});
   return out;
 }
 

@@ -40,7 +40,7 @@ struct ImageCells::State {
   std::string path, hash;
   int64_t in_file = 0, channels = 0;
   std::vector<int64_t> rows;  // of the file
-  Texts names, classes, groups, splits, notes;
+  Texts names, classes, groups, splits, digests, notes;
   std::vector<int64_t> labels;
   // Cells that were read, by row of the file, until memory for them is used up.
   std::mutex mutex;
@@ -121,10 +121,12 @@ void ImageCells::State::check(const Texts& names_of_file) {
   }
   for (size_t first = 0; first < rows.size(); first += rows_per_child) {
     const size_t last = std::min(rows.size(), first + rows_per_child);
-    add_text(all, check_cell_rows(path, names_of_file,
-                                  {rows.begin() + static_cast<ptrdiff_t>(first),
-                                   rows.begin() + static_cast<ptrdiff_t>(last)}));
+    for (const std::string& digest : check_cell_rows(path, names_of_file,
+                                                     {rows.begin() + static_cast<ptrdiff_t>(first),
+                                                      rows.begin() + static_cast<ptrdiff_t>(last)}))
+      digests.push_back(digest);
   }
+  for (const std::string& digest : digests) add_text(all, digest);
   hash = all.digest();
 }
 
@@ -149,6 +151,7 @@ const Texts& ImageCells::classes() const { return state_->classes; }
 const std::vector<int64_t>& ImageCells::labels() const { return state_->labels; }
 const Texts& ImageCells::groups() const { return state_->groups; }
 const Texts& ImageCells::splits() const { return state_->splits; }
+const Texts& ImageCells::digests() const { return state_->digests; }
 int64_t ImageCells::channels() const { return state_->channels; }
 const Texts& ImageCells::notes() const { return state_->notes; }
 std::string ImageCells::hash() const { return state_->hash; }

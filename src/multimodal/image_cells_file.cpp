@@ -221,32 +221,38 @@ void read_cell_rows(const std::string& path, int64_t cells, int64_t channels,
   });
 }
 
-std::string check_cell_rows(const std::string& path, const std::vector<std::string>& names,
-                            const std::vector<int64_t>& rows) {
-  std::string out;
+std::vector<std::string> check_cell_rows(const std::string& path,
+                                         const std::vector<std::string>& names,
+                                         const std::vector<int64_t>& rows) {
+  std::vector<std::string> out;
   const auto send = [&](Sender& to) {
     as_cells([&] {
       const CellFile file(path);
       if (file.cells() != names.size()) fail("/h", "a file that changes", "the same file");
       const size_t h = h_values(file.channels());
       std::vector<float> values(cell_values(file.channels()));
-      Xxh3Stream hash;
+      std::vector<std::string> hashes;
       for (const int64_t row : rows) {
         file.read(row, values.data());
         const std::string& cell = names[static_cast<size_t>(row)];
         check_values(values.data(), h, -1, "h", cell);
         check_values(values.data() + h, crop_values, 0, "crop", cell);
         check_values(values.data() + h + crop_values, mask_values, 0, "mask", cell);
+        Xxh3Stream hash;
         hash.update(values.data(), values.size() * sizeof(float));
+        hashes.push_back(hash.digest());
       }
       to.part();
-      to.text(hash.digest());
+      for (const std::string& hash : hashes) to.text(hash);
     });
   };
-  read_in_child(path, send, [&out](Receiver& from) {
+  read_in_child(path, send, [&](Receiver& from) {
     from.part();
-    out = from.text();
-    if (!is_hash(out)) throw ChildDied();
+    out.clear();
+    for (size_t i = 0; i < rows.size(); ++i) {
+      out.push_back(from.text());
+      if (!is_hash(out.back())) throw ChildDied();
+    }
   });
   return out;
 }

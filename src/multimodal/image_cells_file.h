@@ -36,10 +36,11 @@ void read_cell_rows(const std::string& path, int64_t cells, int64_t channels,
                     const std::vector<int64_t>& rows,
                     const std::function<void(size_t index, const float* values)>& take);
 
-/// Looks at all values of these rows. @param names  of all cells of the file @return their hash
+/// Looks at all values of these rows. @param names  of all cells of the file @return a hash per row
 /// @throws as above; cells.form naming cell and dataset for values that are not finite or outside
 /// -1..1 (h) and 0..1
-std::string check_cell_rows(const std::string& path, const std::vector<std::string>& names,
-                            const std::vector<int64_t>& rows);
+std::vector<std::string> check_cell_rows(const std::string& path,
+                                         const std::vector<std::string>& names,
+                                         const std::vector<int64_t>& rows);
 
 }  // namespace cytograd::multimodal

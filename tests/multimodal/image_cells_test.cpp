@@ -154,6 +154,11 @@ TEST_CASE("image cells: equal files have equal hashes") {
   renamed[0].type = "band";
   const std::string hash = ImageCells(write(a, four)).hash();
   CHECK(ImageCells(write(b, four)).hash() == hash);
+  const Texts digests =
+      ImageCells(write(b, {{"a"}, {"b"}, {"c", "x", "", false, false, 0.25f}})).digests();
+  REQUIRE(digests.size() == 3);
+  CHECK(digests[0] == digests[1]);
+  CHECK(digests[0] != digests[2]);
   CHECK(ImageCells(write(c, other)).hash() != hash);
   CHECK(ImageCells(write(d, renamed)).hash() != hash);
 }

@@ -131,6 +131,30 @@ TEST_CASE("donors stay whole, and cells without donors are split by class") {
   CHECK(few.rows("val").size() == 1);
 }
 
+TEST_CASE("equal cells stay in one part, and a table's parts are taken as they are") {
+  const std::vector<int64_t> labels(100, 0);
+  const TrainingOptions options;
+  const CellSplit apart = split_cells(labels, {}, options);
+  const auto held = static_cast<size_t>(apart.rows("test")[0]);
+  const auto shown = static_cast<size_t>(apart.rows("train")[0]);
+  std::vector<std::string> digests;
+  for (size_t i = 0; i < labels.size(); ++i) digests.push_back(std::to_string(i));
+  digests[held] = digests[shown] = "same";
+  const CellSplit together = split_cells(labels, {}, options, digests);
+  CHECK(together.roles[std::max(held, shown)] == apart.roles[std::min(held, shown)]);
+  CHECK(together.roles[std::min(held, shown)] == apart.roles[std::min(held, shown)]);
+  REQUIRE(together.notes.size() == 2);
+  CHECK(together.notes[1] ==
+        "1 cell is the same as another and taken into the other's part of the split");
+  CHECK_THROWS_AS(split_cells(labels, {}, options, {"one"}), ValueError);
+
+  const CellSplit given = given_split({"test", "", "val", "train"});
+  CHECK(given.rows("train") == std::vector<int64_t>{1, 3});
+  CHECK(given.rows("test") == std::vector<int64_t>{0});
+  CHECK_THROWS_WITH_AS(given_split({"test", "val"}), doctest::Contains("no cell to train on"),
+                       DataError);
+}
+
 TEST_CASE("cells to look at are spread evenly") {
   CHECK(spread({1, 2, 3}, 5) == std::vector<int64_t>{1, 2, 3});
   CHECK(spread({0, 1, 2, 3, 4, 5}, 3) == std::vector<int64_t>{0, 2, 4});

@@ -46,6 +46,7 @@ class ImageCells {
   const std::vector<std::string>& groups() const;   ///< donors, one per cell; empty if unknown
   const std::vector<std::string>& splits() const;   ///< by the labels: "train", "val", "test", "";
                                                     ///< one per cell, or empty
+  const std::vector<std::string>& digests() const;  ///< equal for cells of equal values
   int64_t channels() const;                         ///< of h: the width of the detector's pyramid
   /// What was left out, and why.
   const std::vector<std::string>& notes() const;

@@ -28,8 +28,13 @@ struct CellSplit {
 /// Whole donors where at least three are known, the smallest numbers of them that hold the shares
 /// wanted; else by cell, stratified by class, with a note. Deterministic by seed.
 /// @param groups  one per cell, or empty
+/// @param digests  one per cell, or empty; cells with equal ones stay together, where the first is
 CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std::string>& groups,
-                      const TrainingOptions& options);
+                      const TrainingOptions& options, const std::vector<std::string>& digests = {});
+/// The parts that a table gives; cells without one are trained on.
+/// @param splits  "train", "val", "test" or "", one per cell   @throws DataError data.empty if
+/// there is none to train on
+CellSplit given_split(const std::vector<std::string>& splits);
 
 /// Cells of one modality: what both trainings know of them. Batches are asked for by rows, and may
 /// be asked for by another thread.
