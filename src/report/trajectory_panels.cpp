@@ -63,9 +63,10 @@ void draw_frame(svg::Picture& picture, const Panel& p, const std::vector<double>
 void draw_title(svg::Picture& picture, const Panel& p) {
   const double room = p.width + panel_left - 14, from = p.x - panel_left + 14;
   // A long title stands alone: the colour of the curve says what the note does.
-  constexpr double bold = 1.15;  // times as wide
-  const bool alone = p.title_more.empty() ||
-                     bold * wide_text(p.title, 12.5) + wide_text(p.title_more, letters) + 6 > room;
+  const double slanted = p.italic ? 1.15 : 1;  // times as wide
+  const bool alone =
+      p.title_more.empty() ||
+      slanted * wide_text(p.title, 12.5) + wide_text(p.title_more, letters) + 6 > room;
   picture.text(from, p.y - 8, fitted(p.title, room, 12.5), "start", 12.5,
                p.italic ? "font-style=\"italic\" font-weight=\"bold\"" : "font-weight=\"bold\"");
   if (!alone)
