@@ -187,8 +187,9 @@ TEST_CASE("classes that are often left out are counted and warned of") {
   // What the means of two cells miss by chance is not counted.
   const auto first_distance = [&](const std::string& align) {
     config.training.align = align;
-    train_in(folder / align, config, data);
-    return column(folder / align + "/image.csv", "mean_distance:monocyte")[0];
+    const std::string run = folder / ("of two, " + align);
+    train_in(run, config, data);
+    return column(run + "/image.csv", "mean_distance:monocyte")[0];
   };
   CHECK(first_distance("moments_unbiased") < first_distance("moments"));
 }
