@@ -117,9 +117,10 @@ void read_images(const RunConfig& config, Cells& out) {
   out.images.emplace(config.files.images, options);
   say(out.images->notes());
   const ImageCells& images = *out.images;
-  const CellSplit split = images.splits().empty() ? split_cells(images.labels(), images.groups(),
-                                                                config.training, images.digests())
-                                                  : given_split(images.splits());
+  const CellSplit split =
+      images.splits().empty()
+          ? split_cells(images.labels(), images.groups(), config.training, images.digests())
+          : given_split(images.splits(), config.files.image_labels);
   for (const std::string& note : split.notes) console().warn("images: " + note);
   out.data.images = image_source(*out.images, split);
   console().note("images: " + count_text(out.images->size(), "cell") + " of " +

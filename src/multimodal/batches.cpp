@@ -208,11 +208,11 @@ CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std:
   return out;
 }
 
-CellSplit given_split(const std::vector<std::string>& splits) {
+CellSplit given_split(const std::vector<std::string>& splits, const std::string& path) {
   CellSplit out;
   for (const std::string& role : splits) out.roles.push_back(role.empty() ? "train" : role);
   if (out.rows("train").empty())
-    throw DataError(Fault{"data.empty", "", "column split", "no cell to train on",
+    throw DataError(Fault{"data.empty", path, "column split", "no cell to train on",
                           "\"train\" for some cells", ""});
   return out;
 }

@@ -118,6 +118,7 @@ void ImageCells::State::check(const Texts& names_of_file) {
     add_text(all, names[i]);
     add_text(all, labels[i] < 0 ? "" : classes[static_cast<size_t>(labels[i])]);
     add_text(all, groups.empty() ? "" : groups[i]);
+    add_text(all, splits.empty() ? "" : splits[i]);
   }
   for (size_t first = 0; first < rows.size(); first += rows_per_child) {
     const size_t last = std::min(rows.size(), first + rows_per_child);

@@ -322,6 +322,12 @@ TEST_CASE("cyto multimodal: bad input is one clear error") {
   fails(world.train("run", {"--preset", "all"}), 2, "joint");
   fails(world.train("run", {"--rna-epochs", "0"}), 2, "0");
   fails(world.train("run", {"--align-kl", "both"}), 2, "sym");
+  std::string held = "path,label,split\n";
+  for (size_t i = 0; i < 60; ++i)
+    held += kinds[i / 20] + "/" + std::to_string(i) + ".png," + kinds[i / 20] + ",test\n";
+  write_file_atomically(world.folder / "held.csv", held);
+  fails(world.train("run", {"--image-labels", world.folder / "held.csv"}), 3,
+        "held.csv: column split: no cell to train on");
   write_file_atomically(world.folder / "bad.toml",
                         "[neutrophil]\nimage = [\"band\"]\nrna = [\"Neutrophils\"]\n");
   fails(world.train("run", {"--map", world.folder / "bad.toml"}), 3, "[class.unmapped]");

@@ -148,11 +148,11 @@ TEST_CASE("equal cells stay in one part, and a table's parts are taken as they a
         "1 cell is the same as another and taken into the other's part of the split");
   CHECK_THROWS_AS(split_cells(labels, {}, options, {"one"}), ValueError);
 
-  const CellSplit given = given_split({"test", "", "val", "train"});
+  const CellSplit given = given_split({"test", "", "val", "train"}, "l.csv");
   CHECK(given.rows("train") == std::vector<int64_t>{1, 3});
   CHECK(given.rows("test") == std::vector<int64_t>{0});
-  CHECK_THROWS_WITH_AS(given_split({"test", "val"}), doctest::Contains("no cell to train on"),
-                       DataError);
+  CHECK_THROWS_WITH_AS(given_split({"test", "val"}, "l.csv"),
+                       doctest::Contains("l.csv: column split: no cell to train on"), DataError);
 }
 
 TEST_CASE("cells to look at are spread evenly") {

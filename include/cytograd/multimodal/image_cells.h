@@ -50,7 +50,7 @@ class ImageCells {
   int64_t channels() const;                         ///< of h: the width of the detector's pyramid
   /// What was left out, and why.
   const std::vector<std::string>& notes() const;
-  /// Of the names, labels and values; equal files give equal texts.
+  /// Of the names, labels, parts and values; equal files give equal texts.
   std::string hash() const;
 
   /// @throws ValueError for a row out of range; FileError; DataError change, cells.form, h5ad.crash

@@ -32,9 +32,9 @@ struct CellSplit {
 CellSplit split_cells(const std::vector<int64_t>& labels, const std::vector<std::string>& groups,
                       const TrainingOptions& options, const std::vector<std::string>& digests = {});
 /// The parts that a table gives; cells without one are trained on.
-/// @param splits  "train", "val", "test" or "", one per cell   @throws DataError data.empty if
-/// there is none to train on
-CellSplit given_split(const std::vector<std::string>& splits);
+/// @param splits  "train", "val", "test" or "", one per cell   @param path  of the table
+/// @throws DataError data.empty if there is none to train on
+CellSplit given_split(const std::vector<std::string>& splits, const std::string& path);
 
 /// Cells of one modality: what both trainings know of them. Batches are asked for by rows, and may
 /// be asked for by another thread.
