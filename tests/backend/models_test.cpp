@@ -115,6 +115,7 @@ TEST_CASE("models on the device: a training step of the RNA autoencoder equals t
   });
 }
 
+#ifndef CYTOGRAD_INSTRUMENTED  // minutes, and made of the same operations
 TEST_CASE("models on the device: a training step of the image autoencoder equals the CPU's") {
   const Tensor h = draw({1, 14, 14, 256}, "features");
   const Tensor image = draw({1, 128, 128, 3}, "image", 0, 1);
@@ -129,3 +130,4 @@ TEST_CASE("models on the device: a training step of the image autoencoder equals
                                   mask.to(device));
   });
 }
+#endif
