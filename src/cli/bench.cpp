@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -227,76 +230,76 @@ void run_ops(OpsOptions& o) {
 
 // A subcommand; messages begin with `cyto bench NAME: `.
 template <class Options, class Run>
-void run_part(CLI::App& part, std::shared_ptr<Options> options, Run run) {
-  part.callback([name = "bench " + part.get_name(), options, run] {
+void run_part(CommandLine part, std::shared_ptr<Options> options, Run run) {
+  part.callback([name = "bench " + part.name(), options, run] {
     apply_common_options(name, *options);
     run(*options);
   });
 }
 
-void add_device_options(CLI::App& part, DeviceOptions& o) {
+void add_device_options(CommandLine part, DeviceOptions& o) {
   if (cuda_built())
     part.add_option("--precision", o.precision,
                     "Of products and convolutions on the device: float32, tf32 or bf16 (float32)")
-        ->check(CLI::IsMember({"float32", "tf32", "bf16"}));
+        .one_of({"float32", "tf32", "bf16"});
   add_common_options(part, o, with_device);
 }
 
-void add_bench_model(CLI::App& bench_command) {
+void add_bench_model(CommandLine bench_command) {
   auto o = std::make_shared<ModelOptions>();
-  CLI::App* part = add_command(bench_command, "model", "Time inference or training of a model",
-                               "cyto bench model --model resnet50 --mode infer --batch 16\n"
-                               "cyto bench model --model densenet121 --mode train --threads 1\n");
+  CommandLine part = add_command(bench_command, "model", "Time inference or training of a model",
+                                 "cyto bench model --model resnet50 --mode infer --batch 16\n"
+                                 "cyto bench model --model densenet121 --mode train --threads 1\n");
   std::string names;
   for (const std::string& name : bench::bench_model_names())
     names += (names.empty() ? "" : ", ") + name;
-  part->add_option("--model", o->setting.model, "One of " + names)->required();
-  part->add_option("--mode", o->mode, "train (forward, loss, backward, optimiser) or infer")
-      ->check(CLI::IsMember({"train", "infer"}))
-      ->capture_default_str();
+  part.add_option("--model", o->setting.model, "One of " + names).required();
+  part.add_option("--mode", o->mode, "train (forward, loss, backward, optimiser) or infer")
+      .one_of({"train", "infer"})
+      .show_default();
   const auto number = [&](const char* name, int64_t& value, int64_t least, int64_t most,
                           const char* help) {
-    part->add_option(name, value, help)->check(CLI::Range(least, most))->capture_default_str();
+    part.add_option(name, value, help).range(least, most).show_default();
   };
   number("--batch", o->setting.batch, 1, 1 << 20, "Images at a time");
   const auto size = [&](const char* name, std::optional<int64_t>& value, int64_t most,
                         const char* help) {
-    part->add_option(name, value, help)->check(CLI::Range(int64_t{1}, most));
+    part.add_option(name, value, help).range(int64_t{1}, most);
   };
   size("--size", o->size, 1 << 16, "Height and width of the images in pixels (224)");
   size("--in-channels", o->in_channels, 1 << 16, "Channels of the images (3)");
   size("--classes", o->classes, 1 << 24, "Classes of the classifier (1000)");
   number("--repeats", o->repeats, 1, 1 << 20, "Timed runs");
   number("--warmup", o->warmup, 0, 1 << 20, "Runs before them");
-  part->add_flag("--layers", o->layers, "Also the time of every step of compiled inference");
-  part->add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");
-  add_device_options(*part, *o);
-  run_part(*part, o, run_model);
+  part.add_flag("--layers", o->layers, "Also the time of every step of compiled inference");
+  part.add_flag("--eager", o->setting.eager, "Inference layer by layer instead of compiled");
+  add_device_options(part, *o);
+  run_part(part, o, run_model);
 }
 
-void add_bench_ops(CLI::App& bench_command) {
+void add_bench_ops(CommandLine bench_command) {
   auto o = std::make_shared<OpsOptions>();
-  CLI::App* part = add_command(bench_command, "ops",
-                               "Time kernels: GFLOP/s, GB/s, share of the multiply-add peak",
-                               "cyto bench ops --filter conv2d/res2\n"
-                               "cyto bench ops --filter 'conv2d/*/backward' --threads 1 --json\n");
-  part->add_option("--filter", o->filter, "Only names that contain this; * stands for any text");
-  part->add_option("--repeats", o->repeats, "Runs of each at least")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  part->add_flag("--list", o->list, "Only name them");
-  add_device_options(*part, *o);
-  run_part(*part, o, run_ops);
+  CommandLine part = add_command(
+      bench_command, "ops", "Time kernels: GFLOP/s, GB/s, share of the multiply-add peak",
+      "cyto bench ops --filter conv2d/res2\n"
+      "cyto bench ops --filter 'conv2d/*/backward' --threads 1 --json\n");
+  part.add_option("--filter", o->filter, "Only names that contain this; * stands for any text");
+  part.add_option("--repeats", o->repeats, "Runs of each at least")
+      .range(1, 1 << 20)
+      .show_default();
+  part.add_flag("--list", o->list, "Only name them");
+  add_device_options(part, *o);
+  run_part(part, o, run_ops);
 }
 
-void add_bench_command(CLI::App& app) {
-  CLI::App* command =
+void add_bench_command(CommandLine app) {
+  CommandLine command =
       add_command(app, "bench", "Speed and memory of models and kernels on this machine",
                   "cyto bench model --model resnet50 --mode infer --batch 16 --threads 2\n"
                   "cyto bench ops --filter conv2d\n");
-  command->require_subcommand(1);
-  add_bench_model(*command);
-  add_bench_ops(*command);
+  command.require_subcommand(1);
+  add_bench_model(command);
+  add_bench_ops(command);
 }
 
 const Command registered{90, add_bench_command};

@@ -18,66 +18,64 @@ std::vector<RegisteredCommand>& registered_commands() {
   return commands;
 }
 
-Command::Command(int order, void (*add)(CLI::App&)) {
+Command::Command(int order, void (*add)(CommandLine)) {
   registered_commands().push_back({order, add});
 }
 
-CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& description,
-                      const std::string& examples) {
-  CLI::App* command = app.add_subcommand(name, description);
-  command->footer(examples);
-  return command;
+CommandLine add_command(CommandLine app, const std::string& name, const std::string& description,
+                        const std::string& examples) {
+  return app.add_subcommand(name, description, examples);
 }
 
-std::string full_name(const CLI::App& command) {
-  const CLI::App* parent = command.get_parent();
-  const std::string above = parent && parent->get_parent() ? full_name(*parent) + " " : "";
-  return above + command.get_name();
+std::string full_name(CommandLine command) {
+  const CommandLine parent = command.parent();
+  const std::string above = parent && parent.parent() ? full_name(parent) + " " : "";
+  return above + command.name();
 }
 
-void add_common_options(CLI::App& command, CommonOptions& o, unsigned set) {
+void add_common_options(CommandLine command, CommonOptions& o, unsigned set) {
   const char* group = "Common options";
   if (set & with_output)
     command.add_option("-o,--output", o.output, "Where to write")
-        ->envname("CYTO_OUTPUT")
-        ->group(group);
+        .envname("CYTO_OUTPUT")
+        .group(group);
   if (set & with_config)
     command.add_option("-c,--config", o.config, "Read settings from this TOML file")
-        ->envname("CYTO_CONFIG")
-        ->group(group);
+        .envname("CYTO_CONFIG")
+        .group(group);
   if (set & with_dry_run)
-    command.add_flag("-n,--dry-run", o.dry_run, "Say what would happen and stop")->group(group);
+    command.add_flag("-n,--dry-run", o.dry_run, "Say what would happen and stop").group(group);
   if (set & with_force)
-    command.add_flag("-f,--force", o.force, "Replace existing results")->group(group);
+    command.add_flag("-f,--force", o.force, "Replace existing results").group(group);
   if (set & with_seed)
     command.add_option("--seed", o.seed, "Number that fixes every random choice")
-        ->envname("CYTO_SEED")
-        ->capture_default_str()
-        ->group(group);
+        .envname("CYTO_SEED")
+        .show_default()
+        .group(group);
   if (set & with_device)
     command
         .add_option("--device", o.device,
                     cuda_built() ? "cpu, cuda, cuda:1 or auto" : "cpu or auto")
-        ->envname("CYTO_DEVICE")
-        ->capture_default_str()
-        ->group(group);
+        .envname("CYTO_DEVICE")
+        .show_default()
+        .group(group);
   if ((set & with_device) && cuda_built())
     command
         .add_option("--kernels", o.kernels,
                     "Of products and convolutions on the device: own, or vendor (cuBLAS, cuDNN)")
-        ->envname("CYTO_KERNELS")
-        ->check(CLI::IsMember({"own", "vendor"}))
-        ->capture_default_str()
-        ->group(group);
+        .envname("CYTO_KERNELS")
+        .one_of({"own", "vendor"})
+        .show_default()
+        .group(group);
   command.add_option("--threads", o.threads, "Threads; results do not depend on it")
-      ->envname("CYTO_THREADS")
-      ->check(CLI::Range(1, 4096))
-      ->group(group);
-  command.add_flag("-q,--quiet", o.quiet, "Only warnings and errors")->group(group);
-  command.add_flag("-v,--verbose", o.verbose, "Say more")->group(group);
-  command.add_flag("--json", o.json, "Results and errors as JSON on standard output")->group(group);
-  command.add_flag("--no-color", o.no_color, "Plain text")->group(group);
-  command.add_flag("--no-progress", o.no_progress, "No progress bar")->group(group);
+      .envname("CYTO_THREADS")
+      .range(1, 4096)
+      .group(group);
+  command.add_flag("-q,--quiet", o.quiet, "Only warnings and errors").group(group);
+  command.add_flag("-v,--verbose", o.verbose, "Say more").group(group);
+  command.add_flag("--json", o.json, "Results and errors as JSON on standard output").group(group);
+  command.add_flag("--no-color", o.no_color, "Plain text").group(group);
+  command.add_flag("--no-progress", o.no_progress, "No progress bar").group(group);
 }
 
 void apply_common_options(const std::string& command, const CommonOptions& options) {

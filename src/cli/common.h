@@ -1,12 +1,12 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/console.h"
 #include "cytograd/core/device.h"
 #include "cytograd/core/error.h"
@@ -16,13 +16,13 @@
 ///
 ///     struct Options : CommonOptions { std::vector<std::string> paths; };
 ///     void run(Options& options) { ... console().out(...); }
-///     void add_data_command(CLI::App& app) {
+///     void add_data_command(CommandLine app) {
 ///       auto options = std::make_shared<Options>();
-///       CLI::App* command = add_command(app, "data", "Say what is in a data set",
-///                                       "cyto data photos/       classes, sizes, faults\n");
-///       command->add_option("path", options->paths, "Data set folders")->required();
-///       add_common_options(*command, *options, with_output | with_force);
-///       run_command(*command, options, run);
+///       CommandLine command = add_command(app, "data", "Say what is in a data set",
+///                                         "cyto data photos/       classes, sizes, faults\n");
+///       command.add_option("path", options->paths, "Data set folders").required();
+///       add_common_options(command, *options, with_output | with_force);
+///       run_command(command, options, run);
 ///     }
 ///     const Command registered{40, add_data_command};
 ///
@@ -54,10 +54,10 @@ enum CommonSet : unsigned {
 };
 
 /// Adds a command. @param examples lines `cyto NAME ...   what it does`; the help begins with them
-CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& description,
-                      const std::string& examples);
+CommandLine add_command(CommandLine app, const std::string& name, const std::string& description,
+                        const std::string& examples);
 /// @param set sum of `CommonSet`
-void add_common_options(CLI::App& command, CommonOptions& options, unsigned set);
+void add_common_options(CommandLine command, CommonOptions& options, unsigned set);
 
 /// Sets up console and threads from the common options. @throws ConfigError
 void apply_common_options(const std::string& command, const CommonOptions& options);
@@ -66,11 +66,11 @@ void apply_common_options(const std::string& command, const CommonOptions& optio
 Device device_of(const CommonOptions& options);
 
 /// The name of a command below the program: "train", "weights inspect".
-std::string full_name(const CLI::App& command);
+std::string full_name(CommandLine command);
 
 /// Makes `command` call `run(*options)`; its messages begin with its full name.
 template <class Options, class Run>
-void run_command(CLI::App& command, std::shared_ptr<Options> options, Run run) {
+void run_command(CommandLine command, std::shared_ptr<Options> options, Run run) {
   command.callback([name = full_name(command), options, run] {
     apply_common_options(name, *options);
     run(*options);
@@ -79,7 +79,7 @@ void run_command(CLI::App& command, std::shared_ptr<Options> options, Run run) {
 
 /// Registers a command with the program; `order` is its place in the help.
 struct Command {
-  Command(int order, void (*add)(CLI::App&));
+  Command(int order, void (*add)(CommandLine));
 };
 
 /// `text` as a JSON string; invalid UTF-8 and control characters become `\xHH` text.

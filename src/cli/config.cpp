@@ -24,17 +24,18 @@ void run_show(TrainOptions& options) {
   console().out(options.json ? "{" + json + "}\n" : text);
 }
 
-void add_config_command(CLI::App& app) {
-  CLI::App* config = add_command(app, "config", "Settings of training and where they come from",
-                                 "cyto config show                   every setting and its value\n"
-                                 "cyto config show --config a.toml   with those of a file\n");
-  config->require_subcommand(1);
+void add_config_command(CommandLine app) {
+  CommandLine config =
+      add_command(app, "config", "Settings of training and where they come from",
+                  "cyto config show                   every setting and its value\n"
+                  "cyto config show --config a.toml   with those of a file\n");
+  config.require_subcommand(1);
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* show = add_command(*config, "show", "Print every setting, its value and its source",
-                               "cyto config show --lr 0.1\n");
-  add_train_options(*show, *options, [](const ConfigField&) { return true; });
-  add_common_options(*show, *options, with_config);
-  run_command(*show, options, run_show);
+  CommandLine show = add_command(config, "show", "Print every setting, its value and its source",
+                                 "cyto config show --lr 0.1\n");
+  add_train_options(show, *options, [](const ConfigField&) { return true; });
+  add_common_options(show, *options, with_config);
+  run_command(show, options, run_show);
 }
 
 const Command registered{80, add_config_command};

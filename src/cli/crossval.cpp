@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 #include "cli/crossval_plan.h"
@@ -161,9 +163,9 @@ void run(CrossvalOptions& options) {
   if (failure) std::rethrow_exception(failure);
 }
 
-void add_crossval_command(CLI::App& app) {
+void add_crossval_command(CommandLine app) {
   auto options = std::make_shared<CrossvalOptions>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "crossval", "Train and test on every fold, for one setting or a grid of them",
       "cyto crossval --data photos/ --folds 5 -o cv/                    five runs and their mean\n"
       "cyto crossval --config grid.toml -o cv/                          every cell of [[cells]]\n"
@@ -172,22 +174,21 @@ void add_crossval_command(CLI::App& app) {
       "cyto crossval --config grid.toml -o cv/ --dry-run                which runs, which are "
       "done\n"
       "mpirun -n 4 cyto crossval --config grid.toml -o cv/              four at a time\n");
-  command->add_flag("--lean", options->lean, "Keep only the best checkpoint of finished runs");
+  command.add_flag("--lean", options->lean, "Keep only the best checkpoint of finished runs");
   command
-      ->add_option(
-          "--protocol", options->protocol,
-          "Over domains (docs/domains.md): five-fold within them, leave-one-domain-out, or "
-          "fixed-unseen with --unseen")
-      ->check(CLI::IsMember(protocol_names));
+      .add_option("--protocol", options->protocol,
+                  "Over domains (docs/domains.md): five-fold within them, leave-one-domain-out, or "
+                  "fixed-unseen with --unseen")
+      .one_of(protocol_names);
   command
-      ->add_option("--seeds", options->seeds,
-                   "Runs of a protocol per fold, with seeds from --seed on; default 1, "
-                   "leave-one-domain-out 3")
-      ->check(CLI::Range(1, 1000));
-  add_train_options(*command, *options);
-  command->get_option("--method")->description("What is learned; several with commas are compared");
-  add_common_options(*command, *options, with_output | with_config | with_dry_run);
-  run_command(*command, options, run);
+      .add_option("--seeds", options->seeds,
+                  "Runs of a protocol per fold, with seeds from --seed on; default 1, "
+                  "leave-one-domain-out 3")
+      .range(1, 1000);
+  add_train_options(command, *options);
+  command.get_option("--method").description("What is learned; several with commas are compared");
+  add_common_options(command, *options, with_output | with_config | with_dry_run);
+  run_command(command, options, run);
 }
 
 const Command registered{15, add_crossval_command};

@@ -269,16 +269,16 @@ void run_check(DataOptions& options) {
   throw DataError({"data.faults", options.paths[0], "", found, "none", "they are listed above"});
 }
 
-void add_options(CLI::App& command, DataOptions& options) {
+void add_options(CommandLine command, DataOptions& options) {
   command
       .add_option("data", options.paths,
                   "Folders, CSV manifests, TOML lists of domains; several become domains")
-      ->required();
+      .required();
   command
       .add_option("--preset", options.presets,
                   "Layout: auto, folder, manifest, wbc-seg, bccd, pbc, matek19, acevedo20, "
                   "mll23; one, or one per data set")
-      ->allow_extra_args(false);
+      .allow_extra_args(false);
   command.add_option("--labels", options.set.labels, "coarse, or fine (pbc: file-name prefix)");
   command.add_option("--multi-label", options.set.multi_label,
                      "Two labels for one cell: drop, first, error");
@@ -294,28 +294,27 @@ void add_options(CLI::App& command, DataOptions& options) {
   add_common_options(command, options, with_output | with_force);
 }
 
-void add_data_command(CLI::App& app) {
+void add_data_command(CommandLine app) {
   auto options = std::make_shared<DataOptions>();
-  CLI::App* command =
+  CommandLine command =
       add_command(app, "data", "Say what is in a data set",
                   "cyto data photos/                     classes, sizes, every fault\n"
                   "cyto data PBC_dataset_normal_DIB --labels fine\n"
                   "cyto data segmentation_WBC BCCD_Dataset --harmonise 5   as domains\n"
                   "cyto data cells.csv --json -o lists/   with samples.csv and faults.csv\n");
-  add_options(*command, *options);
-  command->add_flag("--strict", options->set.strict,
-                    "Degenerate boxes and blank labels are faults");
-  run_command(*command, options, run_data);
+  add_options(command, *options);
+  command.add_flag("--strict", options->set.strict, "Degenerate boxes and blank labels are faults");
+  run_command(command, options, run_data);
 }
 
-void add_check_command(CLI::App& app) {
+void add_check_command(CommandLine app) {
   auto options = std::make_shared<DataOptions>();
-  CLI::App* command =
+  CommandLine command =
       add_command(app, "check", "Fail (exit 3) if anything is wrong with a data set",
                   "cyto check photos/                    decode every file, list every fault\n"
                   "cyto check photos/ --splits runs/first/splits.csv   and look for leaks\n");
-  add_options(*command, *options);
-  run_command(*command, options, run_check);
+  add_options(command, *options);
+  run_command(command, options, run_check);
 }
 
 const Command registered_data{40, add_data_command};

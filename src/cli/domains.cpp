@@ -276,41 +276,41 @@ void run(Options& o) {
   if (!o.output.empty()) write_output(f, o, target);
 }
 
-void add_domains_command(CLI::App& app) {
+void add_domains_command(CommandLine app) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "domains", "Compare data sets as domains: classes, labels, scale, stain",
       "cyto domains segmentation_WBC BCCD_Dataset PBC --harmonise 5   classes by domains\n"
       "cyto domains --data domains.toml -o domains.html       names, scales and stains in a file\n"
       "cyto domains --data domains.toml --stain macenko -o sheet.png   how images would look\n"
       "cyto domains --export-harmonise 13 -o map.csv          a table of classes to edit\n");
-  command->add_option("data", o.paths, "Folders, CSV manifests, TOML lists of domains");
-  command->add_option("--data", o.named, "The same, as cyto train takes them")->type_name("PATH");
-  command->add_option("--preset", o.presets, "Layout; one, or one per data set")
-      ->allow_extra_args(false);
-  command->add_option("--labels", o.set.labels, "coarse, or fine (pbc: file-name prefix)");
-  command->add_option("--multi-label", o.set.multi_label,
-                      "Two labels for one cell: drop, first, error");
-  command->add_option("--objects", o.set.objects, "bccd: wbc, or all (RBC and platelets too)");
-  command->add_option("--ace-subset", o.set.ace_subset,
-                      "acevedo20 and pbc: full, or main (without the smaller cluster of colours)");
-  command->add_option("--harmonise", o.set.harmonise,
-                      "Common classes: 5, 11, 13, or a CSV dataset,raw,harmonised");
-  command->add_option("--export-harmonise", o.export_map, "Write the table 5, 11 or 13 and stop");
-  command->add_option("--stain", o.look.stain,
-                      "Measure stains; pictures are normalised: none, reinhard, macenko");
-  command->add_option("--stain-target", o.look.target,
-                      "built-in (default), domain:NAME, or an image file");
-  command->add_option("--field-um", o.look.field_um, "Field of view of pictures, micrometres");
-  command->add_option("--pictures", o.look.pictures, "Images per class and domain in --output")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  command->add_option("--image-size", o.look.size, "Side of each, pixels")
-      ->check(CLI::Range(8, 1024))
-      ->capture_default_str();
-  add_common_options(*command, o, with_output | with_force);
-  run_command(*command, options, run);
+  command.add_option("data", o.paths, "Folders, CSV manifests, TOML lists of domains");
+  command.add_option("--data", o.named, "The same, as cyto train takes them").type_name("PATH");
+  command.add_option("--preset", o.presets, "Layout; one, or one per data set")
+      .allow_extra_args(false);
+  command.add_option("--labels", o.set.labels, "coarse, or fine (pbc: file-name prefix)");
+  command.add_option("--multi-label", o.set.multi_label,
+                     "Two labels for one cell: drop, first, error");
+  command.add_option("--objects", o.set.objects, "bccd: wbc, or all (RBC and platelets too)");
+  command.add_option("--ace-subset", o.set.ace_subset,
+                     "acevedo20 and pbc: full, or main (without the smaller cluster of colours)");
+  command.add_option("--harmonise", o.set.harmonise,
+                     "Common classes: 5, 11, 13, or a CSV dataset,raw,harmonised");
+  command.add_option("--export-harmonise", o.export_map, "Write the table 5, 11 or 13 and stop");
+  command.add_option("--stain", o.look.stain,
+                     "Measure stains; pictures are normalised: none, reinhard, macenko");
+  command.add_option("--stain-target", o.look.target,
+                     "built-in (default), domain:NAME, or an image file");
+  command.add_option("--field-um", o.look.field_um, "Field of view of pictures, micrometres");
+  command.add_option("--pictures", o.look.pictures, "Images per class and domain in --output")
+      .range(1, 64)
+      .show_default();
+  command.add_option("--image-size", o.look.size, "Side of each, pixels")
+      .range(8, 1024)
+      .show_default();
+  add_common_options(command, o, with_output | with_force);
+  run_command(command, options, run);
 }
 
 const Command registered{42, add_domains_command};

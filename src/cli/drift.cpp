@@ -82,28 +82,28 @@ void run(Options& o) {
   tell_faults(p, dataset.size(), o.on_bad_image == "skip", false);
 }
 
-void add_drift_command(CLI::App& app) {
+void add_drift_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "drift", "Say how far unlabelled images are from those a run was trained on",
       "cyto drift --run runs/a photos/               nearest domain, confidence, classes\n"
       "cyto drift --run runs/a photos/ -o drift/     also predictions.csv and a page\n");
-  command->add_option("--run", options->run, "Run folder")->required();
-  command->add_option("path", options->paths, "Images or folders of images")->required();
-  command->add_option("--low", options->low, "Confidence below which a cell counts as unsure")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  command.add_option("--run", options->run, "Run folder").required();
+  command.add_option("path", options->paths, "Images or folders of images").required();
+  command.add_option("--low", options->low, "Confidence below which a cell counts as unsure")
+      .range(0.0, 1.0)
+      .show_default();
   command
-      ->add_option("--microns-per-pixel", options->microns_per_pixel,
-                   "Pixel size of the images, for a run with --field-um")
-      ->check(CLI::PositiveNumber);
+      .add_option("--microns-per-pixel", options->microns_per_pixel,
+                  "Pixel size of the images, for a run with --field-um")
+      .positive();
   command
-      ->add_option("--on-bad-image", options->on_bad_image,
-                   "Images that cannot be read: error (exit 3 after the others), skip")
-      ->check(CLI::IsMember({"error", "skip"}))
-      ->capture_default_str();
-  add_common_options(*command, *options, with_output | with_force | with_device);
-  run_command(*command, options, run);
+      .add_option("--on-bad-image", options->on_bad_image,
+                  "Images that cannot be read: error (exit 3 after the others), skip")
+      .one_of({"error", "skip"})
+      .show_default();
+  add_common_options(command, *options, with_output | with_force | with_device);
+  run_command(command, options, run);
 }
 
 const Command registered{32, add_drift_command};

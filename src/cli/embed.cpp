@@ -93,20 +93,20 @@ void run(Options& o) {
       csv_only ? "" : "scanpy.read_h5ad(" + json_text(o.output) + ").obsm[\"X_cyto_embedding\"]");
 }
 
-void add_embed_command(CLI::App& app) {
+void add_embed_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CommandLine command =
       add_command(app, "embed", "Write embeddings of labelled images as h5ad and CSV",
                   "cyto embed --run runs/a                        all images of the run\n"
                   "cyto embed --run runs/a --data b/ -o b.h5ad    also writes b.csv\n");
-  command->add_option("--run", options->run, "Run folder")->required();
-  command->add_option("--checkpoint", options->checkpoint, "best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
-  add_data_choice(*command, options->data);
-  command->get_option("--split")->description("test, val, train, unseen or all; auto: all");
-  add_common_options(*command, *options, with_output | with_force | with_device);
-  run_command(*command, options, run);
+  command.add_option("--run", options->run, "Run folder").required();
+  command.add_option("--checkpoint", options->checkpoint, "best or last")
+      .one_of({"best", "last"})
+      .show_default();
+  add_data_choice(command, options->data);
+  command.get_option("--split").description("test, val, train, unseen or all; auto: all");
+  add_common_options(command, *options, with_output | with_force | with_device);
+  run_command(command, options, run);
 }
 
 const Command registered{40, add_embed_command};

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <memory>
 
 #include "cli/domain_run.h"
 #include "cli/embedding.h"
@@ -14,11 +15,11 @@ struct Options : CommonOptions {
   bool embedding = false;
 };
 
-void add_run_options(CLI::App& command, Options& o) {
-  command.add_option("--run", o.run, "Run folder")->required();
+void add_run_options(CommandLine command, Options& o) {
+  command.add_option("--run", o.run, "Run folder").required();
   command.add_option("--checkpoint", o.checkpoint, "best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+      .one_of({"best", "last"})
+      .show_default();
 }
 
 void run_eval(Options& o) {
@@ -68,31 +69,31 @@ void run_report(Options& o) {
   say_next(written, "open " + page + " in a browser");
 }
 
-void add_eval_command(CLI::App& app) {
+void add_eval_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CommandLine command =
       add_command(app, "eval", "Score a run on labelled images",
                   "cyto eval --run runs/a                        its held-back part\n"
                   "cyto eval --run runs/a --data other/ --json   other data, as JSON\n");
-  add_run_options(*command, *options);
-  add_data_choice(*command, options->data);
-  add_common_options(*command, *options, with_output | with_force | with_device);
-  run_command(*command, options, run_eval);
+  add_run_options(command, *options);
+  add_data_choice(command, options->data);
+  add_common_options(command, *options, with_output | with_force | with_device);
+  run_command(command, options, run_eval);
 }
 
-void add_report_command(CLI::App& app) {
+void add_report_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "report", "Write the report of a run or of a cross-validation",
       "cyto report --run runs/a                 runs/a/report/index.html\n"
       "cyto report --run runs/a --embedding     and its cells in the plane, interactive\n"
       "cyto report --run cv/                    table, figures and pages of a grid\n");
-  add_run_options(*command, *options);
-  command->add_flag("--embedding", options->embedding,
-                    "Also embedding.svg and embedding.html; guided runs always have them");
-  add_data_choice(*command, options->data);
-  add_common_options(*command, *options, with_device);
-  run_command(*command, options, run_report);
+  add_run_options(command, *options);
+  command.add_flag("--embedding", options->embedding,
+                   "Also embedding.svg and embedding.html; guided runs always have them");
+  add_data_choice(command, options->data);
+  add_common_options(command, *options, with_device);
+  run_command(command, options, run_report);
 }
 
 const Command registered_eval{20, add_eval_command};

@@ -59,40 +59,40 @@ void run_check(Options& o) {
                   (c.stage ? " " + std::to_string(*c.stage) : "") + "\n");
 }
 
-void add_guide_argument(CLI::App& command, Options& o) {
+void add_guide_argument(CommandLine command, Options& o) {
   command.add_option("guide", o.guide,
                      "CSV or JSON file, or hematopoiesis-15, blood-11, blood-10, blood-5");
 }
 
-void add_guide_command(CLI::App& app) {
-  CLI::App* guide = add_command(
+void add_guide_command(CommandLine app) {
+  CommandLine guide = add_command(
       app, "guide", "Draw and check guides of the embedding",
       "cyto guide draw hematopoiesis-15 -o guide.svg        a picture (.svg, .png)\n"
       "cyto guide draw hematopoiesis-15 -o guide.csv        a table to edit (.csv, .json)\n"
       "cyto guide check guide.csv --data photos/            does it name every class?\n");
-  guide->require_subcommand(1);
+  guide.require_subcommand(1);
   auto drawing = std::make_shared<Options>();
-  CLI::App* draw = add_command(*guide, "draw", "Write a guide as picture or table",
-                               "cyto guide draw guide.csv -o guide.png --size 1200\n");
-  add_guide_argument(*draw, *drawing);
-  draw->add_option("--size", drawing->size, "Longer edge of a PNG in pixels")
-      ->check(CLI::Range(64, 16384))
-      ->capture_default_str();
-  add_common_options(*draw, *drawing, with_output | with_force);
-  run_command(*draw, drawing, run_draw);
+  CommandLine draw = add_command(guide, "draw", "Write a guide as picture or table",
+                                 "cyto guide draw guide.csv -o guide.png --size 1200\n");
+  add_guide_argument(draw, *drawing);
+  draw.add_option("--size", drawing->size, "Longer edge of a PNG in pixels")
+      .range(64, 16384)
+      .show_default();
+  add_common_options(draw, *drawing, with_output | with_force);
+  run_command(draw, drawing, run_draw);
 
   auto checking = std::make_shared<Options>();
-  CLI::App* check = add_command(*guide, "check", "Check a guide, alone or against a data set",
-                                "cyto guide check blood-10 --data PBC --labels fine\n"
-                                "cyto guide check guide.csv --classes blast band segmented\n");
-  add_guide_argument(*check, *checking);
-  check->add_option("--classes", checking->classes, "Names of the classes it must have");
-  check->add_option("--data", checking->data.path, "A data set that it must fit");
-  check->add_option("--preset", checking->data.preset, "Layout of the data set");
-  check->add_option("--labels", checking->data.labels, "Classes of the pbc layout: coarse fine");
-  check->add_option("--harmonise", checking->data.harmonise, "Common classes: 5, 11, 13 or a map");
-  add_common_options(*check, *checking, with_nothing);
-  run_command(*check, checking, run_check);
+  CommandLine check = add_command(guide, "check", "Check a guide, alone or against a data set",
+                                  "cyto guide check blood-10 --data PBC --labels fine\n"
+                                  "cyto guide check guide.csv --classes blast band segmented\n");
+  add_guide_argument(check, *checking);
+  check.add_option("--classes", checking->classes, "Names of the classes it must have");
+  check.add_option("--data", checking->data.path, "A data set that it must fit");
+  check.add_option("--preset", checking->data.preset, "Layout of the data set");
+  check.add_option("--labels", checking->data.labels, "Classes of the pbc layout: coarse fine");
+  check.add_option("--harmonise", checking->data.harmonise, "Common classes: 5, 11, 13 or a map");
+  add_common_options(check, *checking, with_nothing);
+  run_command(check, checking, run_check);
 }
 
 const Command registered{75, add_guide_command};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -78,75 +79,79 @@ int report_no_memory(const Arguments& arguments, const std::string& found) {
   return report(arguments, fault, fault.message(), ExitCode::resource);
 }
 
-CLI::App* find_command(CLI::App& app, const std::string& name) {
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
-    if (command->get_name() == name) return command;
-  return nullptr;
+CommandLine find_command(CommandLine app, const std::string& name) {
+  for (const CommandLine& command : app.subcommands())
+    if (command.name() == name) return command;
+  return {};
 }
 
-int show_help(CLI::App& app, const Arguments& arguments) {
+int show_help(CommandLine app, const Arguments& arguments) {
   // `cyto help [command [subcommand]]`
-  CLI::App* command = &app;
+  CommandLine command = app;
   for (size_t i = 1; i < arguments.words.size(); ++i) {
-    CLI::App* below = find_command(*command, arguments.words[i]);
+    const CommandLine below = find_command(command, arguments.words[i]);
     if (!below)
-      return report_usage(arguments, unknown_word_message(*command, nullptr, arguments.words[i]));
+      return report_usage(arguments, unknown_word_message(command, {}, arguments.words[i]));
     command = below;
   }
-  console().out(help_of(*command));
+  console().out(help_of(command));
   return 0;
 }
 
-// The subcommand of a command that has some. Null, with `message` set, if none is given.
-CLI::App* find_part(CLI::App* command, const Arguments& arguments, std::string& message) {
-  const auto parts = command->get_subcommands([](CLI::App*) { return true; });
+// The subcommand of a command that has some. None, with `message` set, if none is given.
+CommandLine find_part(CommandLine command, const Arguments& arguments, std::string& message) {
+  const std::vector<CommandLine> parts = command.subcommands();
   if (parts.empty()) return command;
   const std::string word = arguments.words.size() > 1 ? arguments.words[1] : "";
   if (word == "-h" || word == "--help") return command;
   if (!word.empty() && word[0] != '-') {
-    CLI::App* part = find_command(*command, word);
-    if (!part) message = unknown_word_message(*command, nullptr, word);
+    const CommandLine part = find_command(command, word);
+    if (!part) message = unknown_word_message(command, {}, word);
     return part;
   }
-  for (const CLI::App* part : parts) message += (message.empty() ? "" : ", ") + part->get_name();
+  for (const CommandLine& part : parts) message += (message.empty() ? "" : ", ") + part.name();
   message = "expected one of " + message + (word.empty() ? "" : ", got " + word);
-  return nullptr;
+  return {};
 }
 
-int run(CLI::App& app, Arguments& arguments) {
+int run(Program& program, Arguments& arguments) {
+  const CommandLine app = program.line();
   if (arguments.words.empty()) {
     console().out(short_help(app));
     return 0;
   }
   if (arguments.command == "help") return show_help(app, arguments);
-  CLI::App* command = find_command(app, arguments.command);
+  CommandLine command = find_command(app, arguments.command);
   if (!arguments.command.empty() && !command) {
     const std::string word = arguments.command;
     arguments.command.clear();
-    return report_usage(arguments, unknown_word_message(app, nullptr, word));
+    return report_usage(arguments, unknown_word_message(app, {}, word));
   }
   console().set_command(arguments.command);
   if (command) {
     std::string message;
     command = find_part(command, arguments, message);
     if (!command) return report_usage(arguments, message);
-    console().set_command(full_name(*command));
+    console().set_command(full_name(command));
   }
-  try {
-    std::vector<std::string> reversed(arguments.words.rbegin(), arguments.words.rend());
-    app.parse(reversed);
-    if (!command) return report_usage(arguments, "no command given; `cyto help` lists them");
-  } catch (const CLI::CallForHelp&) {
-    console().out(help_of(command ? *command : app));
-  } catch (const CLI::CallForVersion&) {
-    console().out(version_text());
-  } catch (const CLI::ExtrasError& e) {
-    for (const CLI::App* level = command ? command : &app; level; level = level->get_parent())
-      if (!level->remaining().empty())
-        return report_usage(arguments, unknown_word_message(app, command, level->remaining()[0]));
-    return report_usage(arguments, e.what());
-  } catch (const CLI::ParseError& e) {
-    return report_usage(arguments, e.what());
+  const ParseResult result = program.parse(arguments.words);
+  switch (result.end) {
+    case ParseEnd::done:
+      if (!command) return report_usage(arguments, "no command given; `cyto help` lists them");
+      break;
+    case ParseEnd::help:
+      console().out(help_of(command ? command : app));
+      break;
+    case ParseEnd::version:
+      console().out(version_text());
+      break;
+    case ParseEnd::unknown_word:
+      for (CommandLine level = command ? command : app; level; level = level.parent())
+        if (const auto words = level.remaining(); !words.empty())
+          return report_usage(arguments, unknown_word_message(app, command, words[0]));
+      return report_usage(arguments, result.message);
+    case ParseEnd::wrong:
+      return report_usage(arguments, result.message);
   }
   return 0;
 }
@@ -159,19 +164,12 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   Arguments arguments = read_arguments(argc, argv);
   try {
-    CLI::App app("Deep learning for single-cell hematology", "cyto");
-    app.formatter(std::make_shared<HelpFormatter>());
-    app.set_help_flag("-h,--help", "Show this help");
-    app.set_version_flag("--version", "", "Version, build and devices");
-    app.require_subcommand(0, 1);
-    app.footer(
-        "cyto train --data photos/ --model resnet18 --output runs/first\n"
-        "cyto help train\n");
+    Program program;
     auto& commands = registered_commands();
     std::stable_sort(commands.begin(), commands.end(),
                      [](const auto& a, const auto& b) { return a.order < b.order; });
-    for (const RegisteredCommand& c : commands) c.add(app);
-    const int code = run(app, arguments);
+    for (const RegisteredCommand& c : commands) c.add(program.line());
+    const int code = run(program, arguments);
     console().finish();
     return code;
   } catch (const InternalError& e) {

@@ -6,19 +6,19 @@
 namespace cytograd::cli {
 namespace {
 
-void add_multimodal_command(CLI::App& app) {
-  CLI::App* multimodal = add_command(
+void add_multimodal_command(CommandLine app) {
+  CommandLine multimodal = add_command(
       app, "multimodal", "Images and RNA in one latent space, and paths through it",
       "cyto multimodal train --rna atlas.h5ad --images cells.h5 --map map.toml -o runs/joint\n"
       "cyto multimodal train --resume runs/joint                      go on after a stop\n"
       "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
       "cyto multimodal trajectory --help                              paths between kinds of "
       "cells\n");
-  multimodal->require_subcommand(1);
-  add_multimodal_train(*multimodal);
-  add_multimodal_embed(*multimodal);
-  add_multimodal_trajectory(*multimodal);
-  add_multimodal_report(*multimodal);
+  multimodal.require_subcommand(1);
+  add_multimodal_train(multimodal);
+  add_multimodal_embed(multimodal);
+  add_multimodal_trajectory(multimodal);
+  add_multimodal_report(multimodal);
 }
 
 const Command registered{48, add_multimodal_command};

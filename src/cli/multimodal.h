@@ -7,9 +7,9 @@
 
 namespace cytograd::cli {
 
-void add_multimodal_train(CLI::App& multimodal);
-void add_multimodal_embed(CLI::App& multimodal);
-void add_multimodal_trajectory(CLI::App& multimodal);
-void add_multimodal_report(CLI::App& multimodal);
+void add_multimodal_train(CommandLine multimodal);
+void add_multimodal_embed(CommandLine multimodal);
+void add_multimodal_trajectory(CommandLine multimodal);
+void add_multimodal_report(CommandLine multimodal);
 
 }  // namespace cytograd::cli

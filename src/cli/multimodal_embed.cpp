@@ -181,30 +181,29 @@ void run(Options& o) {
 
 }  // namespace
 
-void add_multimodal_embed(CLI::App& multimodal) {
+void add_multimodal_embed(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CommandLine command =
       add_command(multimodal, "embed", "Write latents of cells of either side as h5ad",
                   "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
                   "cyto multimodal embed --run runs/joint --images cells.h5 -o cells.h5ad --umap\n"
                   "cyto multimodal embed --run runs/joint --images cells.h5 --pictures decoded -o "
                   "cells.h5ad\n");
-  command->add_option("--run", options->run, "Run folder of `cyto multimodal train`")->required();
-  command->add_option("--rna", options->rna, "Single cells; of .h5ad the rest is copied");
-  command->add_option("--images", options->images, "Cells of `cyto segment features` (.h5)");
-  command->add_option("--image-labels", options->labels, "CSV of path and label of the images");
-  command->add_option("--pictures", options->pictures,
-                      "Folder for the decoded image of each cell, and cells.csv for `cyto train`");
-  command->add_option("--expr-source", options->source, "X, raw or layer:NAME")
-      ->capture_default_str();
-  command->add_option("--expr-state", options->state, "auto, counts, lognorm or scaled")
-      ->check(CLI::IsMember({"auto", "counts", "lognorm", "scaled"}))
-      ->capture_default_str();
-  command->add_option("--label-column", options->label_column, "Column of obs with the classes");
-  command->add_flag("--umap", options->umap, "Also a map of the latents");
-  add_common_options(*command, *options, with_output | with_force | with_seed | with_device);
-  command->get_option("--output")->required();
-  run_command(*command, options, run);
+  command.add_option("--run", options->run, "Run folder of `cyto multimodal train`").required();
+  command.add_option("--rna", options->rna, "Single cells; of .h5ad the rest is copied");
+  command.add_option("--images", options->images, "Cells of `cyto segment features` (.h5)");
+  command.add_option("--image-labels", options->labels, "CSV of path and label of the images");
+  command.add_option("--pictures", options->pictures,
+                     "Folder for the decoded image of each cell, and cells.csv for `cyto train`");
+  command.add_option("--expr-source", options->source, "X, raw or layer:NAME").show_default();
+  command.add_option("--expr-state", options->state, "auto, counts, lognorm or scaled")
+      .one_of({"auto", "counts", "lognorm", "scaled"})
+      .show_default();
+  command.add_option("--label-column", options->label_column, "Column of obs with the classes");
+  command.add_flag("--umap", options->umap, "Also a map of the latents");
+  add_common_options(command, *options, with_output | with_force | with_seed | with_device);
+  command.get_option("--output").required();
+  run_command(command, options, run);
 }
 
 }  // namespace cytograd::cli

@@ -329,19 +329,19 @@ void report(Options& o) {
 
 }  // namespace
 
-void add_multimodal_report(CLI::App& multimodal) {
+void add_multimodal_report(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CommandLine command =
       add_command(multimodal, "report", "Say how good a run is: reconstruction, alignment, maps",
                   "cyto multimodal report --run runs/joint -o joint.html\n"
                   "cyto multimodal report --run runs/joint --path paths/g -o joint.html --json\n");
-  command->add_option("--run", options->run, "Folder of cyto multimodal train")->required();
-  command->add_option("--path", options->paths,
-                      "Folders of cyto multimodal trajectory, drawn on the maps");
-  command->add_option("--omit", options->omit, "Classes left out of the map of images");
-  add_common_options(*command, *options, with_output | with_force | with_seed);
-  command->get_option("--output")->required();
-  run_command(*command, options, report);
+  command.add_option("--run", options->run, "Folder of cyto multimodal train").required();
+  command.add_option("--path", options->paths,
+                     "Folders of cyto multimodal trajectory, drawn on the maps");
+  command.add_option("--omit", options->omit, "Classes left out of the map of images");
+  add_common_options(command, *options, with_output | with_force | with_seed);
+  command.get_option("--output").required();
+  run_command(command, options, report);
 }
 
 }  // namespace cytograd::cli

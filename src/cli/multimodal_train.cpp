@@ -230,7 +230,7 @@ void run(Options& o) {
   }
 }
 
-void add_cell_options(CLI::App& command, Options& o) {
+void add_cell_options(CommandLine command, Options& o) {
   CellFiles& f = o.files;
   command.add_option("--rna", f.rna, "Single cells: .h5ad, 10x .h5, MatrixMarket, table or folder");
   command.add_option("--images", f.images, "Cells of `cyto segment features` (.h5)");
@@ -241,40 +241,40 @@ void add_cell_options(CLI::App& command, Options& o) {
   command.add_option("--tissue-column", f.tissue_column, "Column of obs; classes are LABEL_TISSUE");
   command.add_option("--group-column", f.group_column, "Column of obs with the donors");
   command.add_option("--reference", f.reference, "Entry of obsm (50 columns) for the cosine term");
-  command.add_option("--expr-source", o.source, "X, raw or layer:NAME")->capture_default_str();
+  command.add_option("--expr-source", o.source, "X, raw or layer:NAME").show_default();
   command.add_option("--expr-state", f.state, "auto, counts, lognorm or scaled")
-      ->check(CLI::IsMember({"auto", "counts", "lognorm", "scaled"}))
-      ->capture_default_str();
+      .one_of({"auto", "counts", "lognorm", "scaled"})
+      .show_default();
   command.add_option("--hvg", f.hvg, "How genes are chosen: seurat, cell_ranger or none (all)")
-      ->check(CLI::IsMember({"seurat", "cell_ranger", "none"}))
-      ->capture_default_str();
-  command.add_option("--n-top", f.n_top, "Genes to choose; 0: by cut-offs")->capture_default_str();
+      .one_of({"seurat", "cell_ranger", "none"})
+      .show_default();
+  command.add_option("--n-top", f.n_top, "Genes to choose; 0: by cut-offs").show_default();
   command.add_flag("--keep-undetected", f.keep_undetected, "Also cells that no detection was on");
   command.add_flag("--keep-empty", f.keep_empty, "Also cells with an empty mask");
 }
 
 }  // namespace
 
-void add_multimodal_train(CLI::App& multimodal) {
+void add_multimodal_train(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       multimodal, "train", "Train the two VAEs and write a run folder",
       "cyto multimodal train --rna atlas.h5ad --images cells.h5 --image-labels labels.csv "
       "--map map.toml -o runs/joint\n"
       "cyto multimodal train --rna atlas.h5ad --reference X_scvi -o runs/rna    RNA alone\n"
       "cyto multimodal train --resume runs/joint                                go on\n");
-  add_cell_options(*command, *options);
-  command->add_option("--preset", options->preset, "Coefficients and epochs")
-      ->check(CLI::IsMember(preset_names()))
-      ->capture_default_str();
-  command->add_option("--resume", options->resume, "Go on with this run");
+  add_cell_options(command, *options);
+  command.add_option("--preset", options->preset, "Coefficients and epochs")
+      .one_of(preset_names())
+      .show_default();
+  command.add_option("--resume", options->resume, "Go on with this run");
   RunConfig defaults;
   for (const Setting& setting : settings_of(defaults))
     if (!setting.option.empty())
-      command->add_option(setting.option, options->settings[setting.key],
-                          setting.help + " [" + setting_text(setting) + "; preset]");
-  add_common_options(*command, *options, with_output | with_force | with_seed | with_device);
-  run_command(*command, options, run);
+      command.add_option(setting.option, options->settings[setting.key],
+                         setting.help + " [" + setting_text(setting) + "; preset]");
+  add_common_options(command, *options, with_output | with_force | with_seed | with_device);
+  run_command(command, options, run);
 }
 
 }  // namespace cytograd::cli

@@ -301,71 +301,69 @@ void run(Options& o) {
   write_all(o, path, measure(o, loaded, path, stages, classifier));
 }
 
-void add_path_options(CLI::App& command, Options& o) {
-  command.add_option("--run", o.run, "Folder that cyto multimodal train wrote")->required();
+void add_path_options(CommandLine command, Options& o) {
+  command.add_option("--run", o.run, "Folder that cyto multimodal train wrote").required();
   command.add_option("--from", o.from,
                      "Where the path begins: a class of images or RNA, a name of the class map, or "
                      "cell:NAME");
   command.add_option("--to", o.to, "Where it ends");
-  command.add_option("--via", o.via, "Kinds of cells between, in order")->delimiter(',');
+  command.add_option("--via", o.via, "Kinds of cells between, in order").delimiter(',');
   command.add_option("--through", o.through, "All of them, in place of --from, --via and --to")
-      ->delimiter(',');
+      .delimiter(',');
   command
       .add_option("--kind", o.kind,
                   "anchored: through cells of every kind; two-point or straight: from one cell to "
                   "another")
-      ->check(CLI::IsMember({"anchored", "two-point", "straight"}))
-      ->capture_default_str();
+      .one_of({"anchored", "two-point", "straight"})
+      .show_default();
   command.add_option("--name", o.name, "Name of the path in figures");
-  command.add_option("--points", o.points, "Steps of the path")
-      ->check(CLI::Range(2, 10'000))
-      ->capture_default_str();
+  command.add_option("--points", o.points, "Steps of the path").range(2, 10'000).show_default();
   command.add_option("--samples", o.samples, "Paths drawn for bands and drivers")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+      .range(1, 10'000)
+      .show_default();
   command.add_option("--anchors", o.anchors, "Cells per kind that the path is drawn through")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+      .range(1, 10'000)
+      .show_default();
   command
       .add_option("--thin", o.thin,
                   "Leave steps out whose genes change less than this in sum; published: 0.0999 per "
                   "2,432 genes")
-      ->capture_default_str();
+      .show_default();
 }
 
-void add_gene_options(CLI::App& command, Options& o) {
-  command.add_option("--clusters", o.clusters, "Clusters of genes, or auto")->capture_default_str();
+void add_gene_options(CommandLine command, Options& o) {
+  command.add_option("--clusters", o.clusters, "Clusters of genes, or auto").show_default();
   command.add_option("--genes", o.genes, "Genes to highlight, such as MPO,ELANE,CD16")
-      ->delimiter(',');
+      .delimiter(',');
   command.add_option("--stages", o.stages, "Stages whose order is checked; else the stations")
-      ->delimiter(',');
+      .delimiter(',');
   command.add_option("--classifier", o.classifier,
                      "Run of `cyto train` that says the stage of decoded images, trained on "
                      "pictures of `cyto multimodal embed --pictures`");
   command.add_option("--lineage", o.lineage, "Whose known genes to flag; else by the last station")
-      ->check(CLI::IsMember({"granulopoiesis", "monocytopoiesis", "maturation"}));
+      .one_of({"granulopoiesis", "monocytopoiesis", "maturation"});
   command.add_option("--permutations", o.permutations, "Of paths, for p values of drivers")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+      .range(1, 1'000'000)
+      .show_default();
   command.add_flag("--no-drivers", o.no_drivers, "Leave drivers.csv out, which takes longest");
 }
 
 }  // namespace
 
-void add_multimodal_trajectory(CLI::App& multimodal) {
+void add_multimodal_trajectory(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       multimodal, "trajectory", "A path from one kind of cell to another, decoded",
       "cyto multimodal trajectory --run RUN --from myeloblast --to neutrophil -o path\n"
       "cyto multimodal trajectory --run RUN --through blast,myelocyte,neutrophil -o path\n"
       "cyto multimodal trajectory --run RUN --from A --to B --kind two-point -o path\n");
-  add_path_options(*command, *options);
-  add_gene_options(*command, *options);
-  add_common_options(*command, *options, with_output | with_force | with_seed);
-  command->get_option("--output")->required();
-  command->get_option("--force")->description(
+  add_path_options(command, *options);
+  add_gene_options(command, *options);
+  add_common_options(command, *options, with_output | with_force | with_seed);
+  command.get_option("--output").required();
+  command.get_option("--force").description(
       "Replace existing results; follow a path though the run warned of collapse");
-  run_command(*command, options, run);
+  run_command(command, options, run);
 }
 
 }  // namespace cytograd::cli

@@ -92,28 +92,28 @@ void run(Options& o) {
               o.json && (o.output.empty() || o.output == "-"));
 }
 
-void add_predict_command(CLI::App& app) {
+void add_predict_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, "predict", "Name the class of images",
-                                  "cyto predict --run runs/a cell.png\n"
-                                  "cyto predict --run runs/a photos/ --csv -o predictions.csv\n");
-  command->add_option("--run", options->run, "Run folder")->required();
-  command->add_option("--checkpoint", options->checkpoint, "best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
-  command->add_option("path", options->paths, "Images or folders of images")->required();
+  CommandLine command = add_command(app, "predict", "Name the class of images",
+                                    "cyto predict --run runs/a cell.png\n"
+                                    "cyto predict --run runs/a photos/ --csv -o predictions.csv\n");
+  command.add_option("--run", options->run, "Run folder").required();
+  command.add_option("--checkpoint", options->checkpoint, "best or last")
+      .one_of({"best", "last"})
+      .show_default();
+  command.add_option("path", options->paths, "Images or folders of images").required();
   command
-      ->add_option("--microns-per-pixel", options->microns_per_pixel,
-                   "Pixel size of the images, for a run with --field-um")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--csv", options->csv, "As a table with every probability");
+      .add_option("--microns-per-pixel", options->microns_per_pixel,
+                  "Pixel size of the images, for a run with --field-um")
+      .positive();
+  command.add_flag("--csv", options->csv, "As a table with every probability");
   command
-      ->add_option("--on-bad-image", options->on_bad_image,
-                   "Images that cannot be read: error (exit 3 after predicting the others), skip")
-      ->check(CLI::IsMember({"error", "skip"}))
-      ->capture_default_str();
-  add_common_options(*command, *options, with_output | with_device);
-  run_command(*command, options, run);
+      .add_option("--on-bad-image", options->on_bad_image,
+                  "Images that cannot be read: error (exit 3 after predicting the others), skip")
+      .one_of({"error", "skip"})
+      .show_default();
+  add_common_options(command, *options, with_output | with_device);
+  run_command(command, options, run);
 }
 
 const Command registered{30, add_predict_command};

@@ -31,20 +31,20 @@ ResolvedConfig resolve_pretraining(const TrainOptions& options) {
 
 void run(TrainOptions& options) { run_training(options, resolve_pretraining); }
 
-void add_pretrain_command(CLI::App& app) {
+void add_pretrain_command(CommandLine app) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "pretrain", "Make weights to start from, of images without labels or of drawn cells",
       "cyto pretrain --data scans/ more/ -o runs/body       any folders of images, no labels\n"
       "cyto pretrain --synthetic 20000 -o runs/drawn        cells that are drawn for it\n"
       "cyto pretrain --synthetic 20000 --method simclr -o runs/both\n"
       "cyto pretrain --resume runs/body                     go on after a stop\n"
       "cyto train --data photos/ --weights runs/body/weights.safetensors -o runs/tuned\n");
-  add_train_options(*command, *options);
-  command->add_option("--resume", options->resume,
-                      "Go on with this run; auto: with --output, from its newest good checkpoint");
-  add_common_options(*command, *options, with_output | with_config | with_dry_run | with_force);
-  run_command(*command, options, run);
+  add_train_options(command, *options);
+  command.add_option("--resume", options->resume,
+                     "Go on with this run; auto: with --output, from its newest good checkpoint");
+  add_common_options(command, *options, with_output | with_config | with_dry_run | with_force);
+  run_command(command, options, run);
 }
 
 const Command registered{12, add_pretrain_command};

@@ -1,8 +1,11 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "cli/command_line.h"
 
 /// @file
 /// What main.cpp, help.cpp and common.cpp share; commands include common.h.
@@ -11,23 +14,40 @@ namespace cytograd::cli {
 
 struct RegisteredCommand {
   int order;
-  void (*add)(CLI::App&);
+  void (*add)(CommandLine);
 };
 /// Filled by the static `Command` objects of the command files.
 std::vector<RegisteredCommand>& registered_commands();
 
-/// Help that begins with the examples (kept in the app's footer).
-class HelpFormatter : public CLI::Formatter {
+/// How the parse of a command line ended.
+enum class ParseEnd { done, help, version, unknown_word, wrong };
+
+struct ParseResult {
+  ParseEnd end;
+  std::string message;  ///< of the parser, for `unknown_word` and `wrong`
+};
+
+/// The program: owns the options of all commands.
+class Program {
  public:
-  HelpFormatter();
-  std::string make_help(const CLI::App* app, std::string name,
-                        CLI::AppFormatMode mode) const override;
+  Program();
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  /// Without any command yet.
+  CommandLine line();
+  /// Sets the options and runs the command, whose exceptions pass through.
+  ParseResult parse(const std::vector<std::string>& words);
+
+ private:
+  std::unique_ptr<CLI::App> app_;
 };
 
 /// `cyto help COMMAND`.
-std::string help_of(const CLI::App& command);
+std::string help_of(CommandLine command);
 /// Text of a bare `cyto`.
-std::string short_help(const CLI::App& app);
+std::string short_help(CommandLine app);
 /// Text of `cyto --version`.
 std::string version_text();
 
@@ -35,8 +55,7 @@ std::string version_text();
 size_t refused_bytes();
 
 /// The error for a word or option that nothing accepts, with the nearest name that exists.
-/// @param command null for the program itself
-std::string unknown_word_message(const CLI::App& app, const CLI::App* command,
-                                 const std::string& word);
+/// @param command none for the program itself
+std::string unknown_word_message(CommandLine app, CommandLine command, const std::string& word);
 
 }  // namespace cytograd::cli

@@ -240,56 +240,51 @@ void preprocess(PreprocessCommand& o) {
   say(o, report);
 }
 
-void add_preprocess(CLI::App& rna) {
+void add_preprocess(CommandLine rna) {
   auto o = std::make_shared<PreprocessCommand>();
-  CLI::App* part = add_command(
+  CommandLine part = add_command(
       rna, "preprocess", "Normalise, take logarithms, choose genes, scale",
       "cyto rna preprocess cells.h5ad -o ready.h5ad --n-top 2432\n"
       "cyto rna preprocess atlas.h5ad -o ready.h5ad --expr-source raw --hvg cell_ranger\n"
       "cyto rna preprocess GSE116256_RAW -o ready.h5ad\n");
-  part->add_option("file", o->file, cells_text)->required();
-  part->add_option("--expr-source", o->source, "Matrix: X, raw or layer:NAME")
-      ->capture_default_str();
-  part->add_option("--expr-state", o->state, "What it holds: auto, counts, lognorm or scaled")
-      ->check(CLI::IsMember({"auto", "counts", "lognorm", "scaled"}))
-      ->capture_default_str();
-  part->add_option("--target", o->target, "Sum of a cell afterwards, or median")
-      ->capture_default_str();
-  part->add_option("--exclude-above", o->exclude_above,
-                   "Leave genes with more than this share of a cell out of the sums; 0: none")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  part->add_option("--hvg", o->hvg,
-                   "Genes: seurat, cell_ranger, from-var (as marked) or none (all)")
-      ->check(CLI::IsMember({"seurat", "cell_ranger", "from-var", "none"}))
-      ->capture_default_str();
-  part->add_option("--n-top", o->n_top, "How many genes; 0: by limits of mean and dispersion")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  part->add_flag("--hvg-exact", o->exact, "Exactly --n-top: of genes that tie the first ones");
-  part->add_flag("--as-is", o->as_is, "No step: cells and values in the format of .h5ad");
-  part->add_option("--clip", o->clip, "Largest scaled value")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  add_common_options(*part, *o, with_output | with_force);
-  part->get_option("--output")->required();
-  run_command(*part, o, preprocess);
+  part.add_option("file", o->file, cells_text).required();
+  part.add_option("--expr-source", o->source, "Matrix: X, raw or layer:NAME").show_default();
+  part.add_option("--expr-state", o->state, "What it holds: auto, counts, lognorm or scaled")
+      .one_of({"auto", "counts", "lognorm", "scaled"})
+      .show_default();
+  part.add_option("--target", o->target, "Sum of a cell afterwards, or median").show_default();
+  part.add_option("--exclude-above", o->exclude_above,
+                  "Leave genes with more than this share of a cell out of the sums; 0: none")
+      .range(0.0, 1.0)
+      .show_default();
+  part.add_option("--hvg", o->hvg, "Genes: seurat, cell_ranger, from-var (as marked) or none (all)")
+      .one_of({"seurat", "cell_ranger", "from-var", "none"})
+      .show_default();
+  part.add_option("--n-top", o->n_top, "How many genes; 0: by limits of mean and dispersion")
+      .non_negative()
+      .show_default();
+  part.add_flag("--hvg-exact", o->exact, "Exactly --n-top: of genes that tie the first ones");
+  part.add_flag("--as-is", o->as_is, "No step: cells and values in the format of .h5ad");
+  part.add_option("--clip", o->clip, "Largest scaled value").positive().show_default();
+  add_common_options(part, *o, with_output | with_force);
+  part.get_option("--output").required();
+  run_command(part, o, preprocess);
 }
 
-void add_rna_command(CLI::App& app) {
-  CLI::App* rna = add_command(app, "rna", "Look into files of single cells and prepare them",
-                              "cyto rna inspect cells.h5ad\n"
-                              "cyto rna preprocess cells.h5ad -o ready.h5ad\n");
-  rna->require_subcommand(1);
+void add_rna_command(CommandLine app) {
+  CommandLine rna = add_command(app, "rna", "Look into files of single cells and prepare them",
+                                "cyto rna inspect cells.h5ad\n"
+                                "cyto rna preprocess cells.h5ad -o ready.h5ad\n");
+  rna.require_subcommand(1);
   auto o = std::make_shared<InspectOptions>();
-  CLI::App* part = add_command(*rna, "inspect", "Cells, genes, columns, matrices, state of values",
-                               "cyto rna inspect cells.h5ad --json\n"
-                               "cyto rna inspect filtered_feature_bc_matrix\n");
-  part->add_option("file", o->file, cells_text)->required();
-  part->add_option("--expr-source", o->source, "Matrix to look into: X, raw or layer:NAME");
-  add_common_options(*part, *o, with_nothing);
-  run_command(*part, o, inspect);
-  add_preprocess(*rna);
+  CommandLine part = add_command(rna, "inspect", "Cells, genes, columns, matrices, state of values",
+                                 "cyto rna inspect cells.h5ad --json\n"
+                                 "cyto rna inspect filtered_feature_bc_matrix\n");
+  part.add_option("file", o->file, cells_text).required();
+  part.add_option("--expr-source", o->source, "Matrix to look into: X, raw or layer:NAME");
+  add_common_options(part, *o, with_nothing);
+  run_command(part, o, inspect);
+  add_preprocess(rna);
 }
 
 const Command registered{47, add_rna_command};

@@ -19,11 +19,11 @@ namespace cytograd::cli {
 
 namespace fs = std::filesystem;
 
-void add_detector_choice(CLI::App& command, DetectorChoice& choice) {
-  command.add_option("--run", choice.run, "Run folder of `cyto segment train`")->required();
+void add_detector_choice(CommandLine command, DetectorChoice& choice) {
+  command.add_option("--run", choice.run, "Run folder of `cyto segment train`").required();
   command.add_option("--checkpoint", choice.checkpoint, "best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+      .one_of({"best", "last"})
+      .show_default();
 }
 
 DetectionWork open_work(const DetectorChoice& choice, const std::vector<std::string>& paths,
@@ -227,27 +227,27 @@ void run_train(TrainOptions& options) {
   go_on(folder, config, automatic);
 }
 
-void add_segment_command(CLI::App& app) {
-  CLI::App* segment = add_command(
+void add_segment_command(CommandLine app) {
+  CommandLine segment = add_command(
       app, "segment", "Find, outline and describe cells in fields of view",
       "cyto segment train --data BCCD_Dataset/ --output runs/cells    boxes and masks\n"
       "cyto segment eval --run runs/cells --json                      average precision\n"
       "cyto segment predict --run runs/cells photos/ -o found/        outlines of every cell\n"
       "cyto segment features --run runs/cells crops/ -o cells.h5      what the network sees\n");
-  segment->require_subcommand(1);
-  add_segment_train(*segment);
-  add_segment_eval(*segment);
-  add_segment_predict(*segment);
-  add_segment_features(*segment);
+  segment.require_subcommand(1);
+  add_segment_train(segment);
+  add_segment_eval(segment);
+  add_segment_predict(segment);
+  add_segment_features(segment);
 }
 
 const Command registered{25, add_segment_command};
 
 }  // namespace
 
-void add_segment_train(CLI::App& segment) {
+void add_segment_train(CommandLine segment) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       segment, "train", "Train a detector on annotated fields and write a run folder",
       "cyto segment train --data BCCD_Dataset/ --output runs/cells\n"
       "cyto segment train --data smears/ --objects all --model resnet50 --min-size 480 -o runs/b\n"
@@ -256,11 +256,11 @@ void add_segment_train(CLI::App& segment) {
       "cyto segment train --resume runs/cells                   go on after a stop\n");
   ResolvedConfig defaults;
   apply_detector_defaults(defaults);
-  add_train_options(*command, *options, is_detector_setting, defaults.config);
-  command->add_option("--resume", options->resume,
-                      "Go on with this run; auto: with --output, from its newest good checkpoint");
-  add_common_options(*command, *options, with_output | with_config | with_dry_run | with_force);
-  run_command(*command, options, run_train);
+  add_train_options(command, *options, is_detector_setting, defaults.config);
+  command.add_option("--resume", options->resume,
+                     "Go on with this run; auto: with --output, from its newest good checkpoint");
+  add_common_options(command, *options, with_output | with_config | with_dry_run | with_force);
+  run_command(command, options, run_train);
 }
 
 }  // namespace cytograd::cli

@@ -15,7 +15,7 @@ namespace cytograd::cli {
 struct DetectorChoice {
   std::string run, checkpoint = "best";
 };
-void add_detector_choice(CLI::App& command, DetectorChoice& choice);
+void add_detector_choice(CommandLine command, DetectorChoice& choice);
 
 /// A detector, and images for it that are not annotated: files, and those below folders in order of
 /// their bytes.
@@ -46,9 +46,9 @@ std::vector<std::string> result_names(const std::vector<std::string>& paths);
 DetectorScores evaluate_fields(const TrainedDetector& trained, const FieldSet& fields,
                                const std::vector<int64_t>& part, const FoundCallback& found = {});
 
-void add_segment_train(CLI::App& segment);
-void add_segment_eval(CLI::App& segment);
-void add_segment_predict(CLI::App& segment);
-void add_segment_features(CLI::App& segment);
+void add_segment_train(CommandLine segment);
+void add_segment_eval(CommandLine segment);
+void add_segment_predict(CommandLine segment);
+void add_segment_features(CommandLine segment);
 
 }  // namespace cytograd::cli

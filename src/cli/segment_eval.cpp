@@ -164,40 +164,39 @@ void run(Options& o) {
 
 }  // namespace
 
-void add_segment_eval(CLI::App& segment) {
+void add_segment_eval(CommandLine segment) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       segment, "eval", "Average precision of a detector on annotated fields",
       "cyto segment eval --run runs/cells                            its held-back part\n"
       "cyto segment eval --run runs/cells --data BCCD/ --preset bccd --json\n"
       "cyto segment eval --run runs/cells --page cells.html          curves, misses drawn\n");
-  add_detector_choice(*command, options->detector);
-  command->add_option("--data", options->paths, "Annotated fields; default: those of the run")
-      ->type_name("PATH");
-  command->add_option("--preset", options->preset,
-                      "Layout of --data: auto voc coco labelme labels bccd wbc-seg [auto]");
-  command->add_option("--objects", options->objects, "wbc, all; default: as in the run")
-      ->check(CLI::IsMember({"wbc", "all"}));
+  add_detector_choice(command, options->detector);
+  command.add_option("--data", options->paths, "Annotated fields; default: those of the run")
+      .type_name("PATH");
+  command.add_option("--preset", options->preset,
+                     "Layout of --data: auto voc coco labelme labels bccd wbc-seg [auto]");
+  command.add_option("--objects", options->objects, "wbc, all; default: as in the run")
+      .one_of({"wbc", "all"});
   command
-      ->add_option(
-          "--split", options->split,
-          "test, val, train or all; auto: the held-back part of the run's own data, all of "
-          "other data")
-      ->check(CLI::IsMember({"auto", "test", "val", "train", "all"}))
-      ->capture_default_str();
+      .add_option("--split", options->split,
+                  "test, val, train or all; auto: the held-back part of the run's own data, all of "
+                  "other data")
+      .one_of({"auto", "test", "val", "train", "all"})
+      .show_default();
   command
-      ->add_option_function<std::string>(
+      .add_option_function(
           "--unknown-classes",
           [target = options.get()](const std::string& text) {
             target->drop_unknown = text == "drop";
           },
           "Objects of classes that the model does not know: error, drop")
-      ->check(CLI::IsMember({"error", "drop"}));
-  command->add_option("--domain", options->domain, "Fields of this domain alone");
-  command->add_option("--page", options->page,
-                      "Write a page: curves, and the fields with most misses and false alarms");
-  add_common_options(*command, *options, with_output | with_force | with_device);
-  run_command(*command, options, run);
+      .one_of({"error", "drop"});
+  command.add_option("--domain", options->domain, "Fields of this domain alone");
+  command.add_option("--page", options->page,
+                     "Write a page: curves, and the fields with most misses and false alarms");
+  add_common_options(command, *options, with_output | with_force | with_device);
+  run_command(command, options, run);
 }
 
 }  // namespace cytograd::cli

@@ -244,53 +244,53 @@ void run(Options& o) {
 
 }  // namespace
 
-void add_segment_features(CLI::App& segment) {
+void add_segment_features(CommandLine segment) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       segment, "features", "Write features, masks and crops of single cells as HDF5",
       "cyto segment features --run runs/cells crops/ -o cells.h5             one cell per image\n"
       "cyto segment features --run runs/cells fields/ --fields -o cells.h5   every cell found\n"
       "cyto segment features --run runs/cells crops/ --labels cells.csv -o cells.h5   their "
       "classes\n");
-  add_detector_choice(*command, o->detector);
-  command->add_option("path", o->paths, "Images or folders of images")->required();
+  add_detector_choice(command, o->detector);
+  command.add_option("path", o->paths, "Images or folders of images").required();
   command
-      ->add_option("--labels", o->labels,
-                   "Classes: of the data set the images lie in, fine (pbc: file-name prefix) or "
-                   "coarse; a CSV path,label[,group]; none")
-      ->capture_default_str();
-  command->add_option("--preset", o->preset, "Layout of that data set")
-      ->check(CLI::IsMember(preset_names()))
-      ->capture_default_str();
-  command->add_flag("--fields", o->fields, "Images are fields: crops are cut about what is found");
-  command->add_option("--side", o->side, "Side of those crops, pixels")
-      ->check(CLI::Range(int64_t{16}, int64_t{8192}))
-      ->capture_default_str();
+      .add_option("--labels", o->labels,
+                  "Classes: of the data set the images lie in, fine (pbc: file-name prefix) or "
+                  "coarse; a CSV path,label[,group]; none")
+      .show_default();
+  command.add_option("--preset", o->preset, "Layout of that data set")
+      .one_of(preset_names())
+      .show_default();
+  command.add_flag("--fields", o->fields, "Images are fields: crops are cut about what is found");
+  command.add_option("--side", o->side, "Side of those crops, pixels")
+      .range(16, 8192)
+      .show_default();
   command
-      ->add_option("--min-size", o->min_size,
-                   "Shorter side of a crop as the network sees it; 0: the scale of training")
-      ->check(CLI::Range(int64_t{0}, int64_t{4096}))
-      ->capture_default_str();
-  command->add_option("--score", o->cell.score, "Least score of the cell")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--h-level", o->level, "Level of the pyramid: auto, 0, 1, 2, 3")
-      ->check(CLI::IsMember({"auto", "0", "1", "2", "3"}))
-      ->capture_default_str();
-  command->add_option("--target", o->cell.target, "Side of masks and crops in the file")
-      ->check(CLI::Range(int64_t{8}, int64_t{1024}))
-      ->capture_default_str();
-  command->add_option("--dilate", o->cell.dilate, "Pixels by which soft masks grow")
-      ->check(CLI::Range(int64_t{0}, int64_t{100}))
-      ->capture_default_str();
-  command->add_flag("--hard-mask", o->cell.hard, "Masks of 0 and 1");
-  command->add_flag("--half", o->half, "Features in 16 bits");
-  command->add_option("--pictures", o->pictures,
-                      "Folder for a picture of each cell on black, and cells.csv with the classes");
-  command->add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
-      ->check(CLI::PositiveNumber);
-  add_common_options(*command, *o, with_output | with_force | with_device);
-  run_command(*command, o, run);
+      .add_option("--min-size", o->min_size,
+                  "Shorter side of a crop as the network sees it; 0: the scale of training")
+      .range(0, 4096)
+      .show_default();
+  command.add_option("--score", o->cell.score, "Least score of the cell")
+      .range(0.0, 1.0)
+      .show_default();
+  command.add_option("--h-level", o->level, "Level of the pyramid: auto, 0, 1, 2, 3")
+      .one_of({"auto", "0", "1", "2", "3"})
+      .show_default();
+  command.add_option("--target", o->cell.target, "Side of masks and crops in the file")
+      .range(8, 1024)
+      .show_default();
+  command.add_option("--dilate", o->cell.dilate, "Pixels by which soft masks grow")
+      .range(0, 100)
+      .show_default();
+  command.add_flag("--hard-mask", o->cell.hard, "Masks of 0 and 1");
+  command.add_flag("--half", o->half, "Features in 16 bits");
+  command.add_option("--pictures", o->pictures,
+                     "Folder for a picture of each cell on black, and cells.csv with the classes");
+  command.add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
+      .positive();
+  add_common_options(command, *o, with_output | with_force | with_device);
+  run_command(command, o, run);
 }
 
 }  // namespace cytograd::cli

@@ -254,44 +254,44 @@ void run(Options& o) {
 
 }  // namespace
 
-void add_segment_predict(CLI::App& segment) {
+void add_segment_predict(CommandLine segment) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       segment, "predict", "Find and outline the cells of images",
       "cyto segment predict --run runs/cells field.jpg -o found/\n"
       "cyto segment predict --run runs/cells slides/ -o found/ --tile 1024 --score 0.7\n"
       "cyto segment predict --run runs/cells slides/ -o found/ --crops 288    a picture per "
       "cell\n");
-  add_detector_choice(*command, o->detector);
-  command->add_option("path", o->paths, "Images or folders of images")->required();
-  command->add_option("--score", o->search.score, "Least score of an object")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  add_detector_choice(command, o->detector);
+  command.add_option("path", o->paths, "Images or folders of images").required();
+  command.add_option("--score", o->search.score, "Least score of an object")
+      .range(0.0, 1.0)
+      .show_default();
   command
-      ->add_option("--tile", o->search.side,
-                   "Side of the tiles of large fields, pixels; 0: as the training fields")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
-      ->capture_default_str();
-  command->add_option("--overlap", o->search.overlap, "Overlap of tiles, share of their side")
-      ->check(CLI::Range(0.0, 0.9))
-      ->capture_default_str();
-  command->add_flag("--whole", o->whole, "Never in tiles");
-  command->add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--no-overlays", o->no_overlays, "Without pictures of the outlines");
-  command->add_flag("--no-labels", o->no_labels, "Without label images");
-  command->add_option("--crops", o->crops, "Also a picture of each cell, as many pixels square")
-      ->check(CLI::Range(int64_t{1}, int64_t{8192}));
-  command->add_option("--crop-class", o->crop_classes, "Crops of these classes alone")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+      .add_option("--tile", o->search.side,
+                  "Side of the tiles of large fields, pixels; 0: as the training fields")
+      .range(0, 1 << 20)
+      .show_default();
+  command.add_option("--overlap", o->search.overlap, "Overlap of tiles, share of their side")
+      .range(0.0, 0.9)
+      .show_default();
+  command.add_flag("--whole", o->whole, "Never in tiles");
+  command.add_option("--max-pixels", o->max_pixels, "Largest image; default: as in the run")
+      .positive();
+  command.add_flag("--no-overlays", o->no_overlays, "Without pictures of the outlines");
+  command.add_flag("--no-labels", o->no_labels, "Without label images");
+  command.add_option("--crops", o->crops, "Also a picture of each cell, as many pixels square")
+      .range(1, 8192);
+  command.add_option("--crop-class", o->crop_classes, "Crops of these classes alone")
+      .delimiter(',')
+      .allow_extra_args(false);
   command
-      ->add_option("--on-bad-image", o->on_bad_image,
-                   "Images that cannot be read: error (exit 3 after all others), skip")
-      ->check(CLI::IsMember({"error", "skip"}))
-      ->capture_default_str();
-  add_common_options(*command, *o, with_output | with_force | with_device);
-  run_command(*command, o, run);
+      .add_option("--on-bad-image", o->on_bad_image,
+                  "Images that cannot be read: error (exit 3 after all others), skip")
+      .one_of({"error", "skip"})
+      .show_default();
+  add_common_options(command, *o, with_output | with_force | with_device);
+  run_command(command, o, run);
 }
 
 }  // namespace cytograd::cli

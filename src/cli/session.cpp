@@ -71,9 +71,9 @@ std::string evaluation_text(const Evaluation& e, const std::vector<std::string>&
   return out;
 }
 
-void add_data_choice(CLI::App& command, DataChoice& choice) {
+void add_data_choice(CommandLine command, DataChoice& choice) {
   command.add_option("--data", choice.paths, "Data sets; default: those of the run")
-      ->type_name("PATH");
+      .type_name("PATH");
   command.add_option("--preset", choice.preset, "Layout of the data set; default: as in the run");
   command.add_option("--labels", choice.labels, "Classes of the pbc layout: coarse fine");
   command
@@ -81,14 +81,14 @@ void add_data_choice(CLI::App& command, DataChoice& choice) {
           "--split", choice.split,
           "test, val, train, unseen or all; auto: the held-back part of the run's own data, "
           "all of other data")
-      ->check(CLI::IsMember({"auto", "test", "val", "train", "unseen", "all"}))
-      ->capture_default_str();
+      .one_of({"auto", "test", "val", "train", "unseen", "all"})
+      .show_default();
   command
-      .add_option_function<std::string>(
+      .add_option_function(
           "--unknown-classes",
           [&choice](const std::string& text) { choice.drop_unknown = text == "drop"; },
           "Samples of classes the model does not know: error, drop")
-      ->check(CLI::IsMember({"error", "drop"}));
+      .one_of({"error", "drop"});
 }
 
 std::vector<int64_t> part_of(const Split& split, const std::string& role) {

@@ -36,7 +36,7 @@ struct DataChoice {
   std::string preset, labels, split = "auto";
   bool drop_unknown = false;
 };
-void add_data_choice(CLI::App& command, DataChoice& choice);
+void add_data_choice(CommandLine command, DataChoice& choice);
 
 struct ChosenData {
   Task task;

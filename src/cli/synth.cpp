@@ -144,110 +144,107 @@ void run_multimodal(WorldOptions& o) {
   say_next({o.output}, "examples/granulopoiesis.sh does all that follows");
 }
 
-void add_cells(CLI::App& synth) {
+void add_cells(CommandLine synth) {
   auto o = std::make_shared<CellOptions>();
-  CLI::App* part = add_command(
+  CommandLine part = add_command(
       synth, "cells", "Single cells of the fifteen bone-marrow classes",
       "cyto synth cells --output cells/\n"
       "cyto synth cells --output cells/ --count 3000 --domains 4 --imbalance 30 --masks\n");
-  part->add_option("--count", o->set.count, "Pictures per domain, over all classes")
-      ->capture_default_str();
-  part->add_option("--size", o->set.size, "Width and height in pixels")->capture_default_str();
-  part->add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
-      ->capture_default_str();
-  part->add_flag("--random-stains", o->set.random_stains,
-                 "A stain, scale and light of its own for every picture");
-  part->add_option("--classes", o->classes, "all, or names with commas: " + class_names())
-      ->delimiter(',')
-      ->default_str("all");
-  part->add_option("--imbalance", o->set.imbalance, "Most frequent class : rarest class")
-      ->capture_default_str();
-  part->add_option("--format", o->set.format, "png or jpg")->capture_default_str();
-  part->add_flag("--masks", o->set.masks, "Also write masks: 128 cytoplasm, 255 nucleus");
-  add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_command(*part, o, run_cells);
+  part.add_option("--count", o->set.count, "Pictures per domain, over all classes").show_default();
+  part.add_option("--size", o->set.size, "Width and height in pixels").show_default();
+  part.add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
+      .show_default();
+  part.add_flag("--random-stains", o->set.random_stains,
+                "A stain, scale and light of its own for every picture");
+  part.add_option("--classes", o->classes, "all, or names with commas: " + class_names())
+      .delimiter(',')
+      .default_text("all");
+  part.add_option("--imbalance", o->set.imbalance, "Most frequent class : rarest class")
+      .show_default();
+  part.add_option("--format", o->set.format, "png or jpg").show_default();
+  part.add_flag("--masks", o->set.masks, "Also write masks: 128 cytoplasm, 255 nucleus");
+  add_common_options(part, *o, with_output | with_force | with_seed);
+  run_command(part, o, run_cells);
 }
 
-void add_smears(CLI::App& synth) {
+void add_smears(CommandLine synth) {
   auto o = std::make_shared<SmearOptions>();
-  CLI::App* part = add_command(
+  CommandLine part = add_command(
       synth, "smears", "Fields of red cells, white cells and platelets with boxes and masks",
       "cyto synth smears --output smears/\n"
       "cyto synth smears --output smears/ --count 200 --white-cells 6 --domains 2\n");
-  part->add_option("--count", o->set.count, "Fields per domain")->capture_default_str();
-  part->add_option("--width", o->set.field.width, "Pixels")->capture_default_str();
-  part->add_option("--height", o->set.field.height, "Pixels")->capture_default_str();
-  part->add_option("--microns-per-pixel", o->set.field.microns_per_pixel, "Scale")
-      ->capture_default_str();
-  part->add_option("--white-cells", o->set.field.white_cells,
-                   "Mean number of white cells in a field")
-      ->capture_default_str();
-  part->add_option("--classes", o->classes,
-                   "White cells: names with commas, all equally often; default: normal blood")
-      ->delimiter(',');
-  part->add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
-      ->capture_default_str();
-  part->add_option("--format", o->set.format, "jpg or png")->capture_default_str();
-  add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_command(*part, o, run_smears);
+  part.add_option("--count", o->set.count, "Fields per domain").show_default();
+  part.add_option("--width", o->set.field.width, "Pixels").show_default();
+  part.add_option("--height", o->set.field.height, "Pixels").show_default();
+  part.add_option("--microns-per-pixel", o->set.field.microns_per_pixel, "Scale").show_default();
+  part.add_option("--white-cells", o->set.field.white_cells,
+                  "Mean number of white cells in a field")
+      .show_default();
+  part.add_option("--classes", o->classes,
+                  "White cells: names with commas, all equally often; default: normal blood")
+      .delimiter(',');
+  part.add_option("--domains", o->set.domains, "How many stains: " + list(synth::stain_names()))
+      .show_default();
+  part.add_option("--format", o->set.format, "jpg or png").show_default();
+  add_common_options(part, *o, with_output | with_force | with_seed);
+  run_command(part, o, run_smears);
 }
 
-void add_rna(CLI::App& synth) {
+void add_rna(CommandLine synth) {
   auto o = std::make_shared<CountOptions>();
-  CLI::App* part =
+  CommandLine part =
       add_command(synth, "rna", "Single-cell RNA counts with lineages, pseudotime and driver genes",
                   "cyto synth rna --output cells.h5ad\n"
                   "cyto synth rna --output cells.h5ad --cells 10000 --genes 2000 --batches 4\n");
-  part->add_option("--cells", o->rna.cells, "Cells")->capture_default_str();
-  part->add_option("--genes", o->rna.genes, "Genes, drivers included")->capture_default_str();
-  part->add_option("--drivers", o->rna.drivers, "Driver genes per branch and direction")
-      ->capture_default_str();
-  part->add_option("--depth", o->rna.depth, "Mean counts per cell")->capture_default_str();
-  part->add_option("--dispersion", o->rna.dispersion, "Variance = mean + dispersion * mean^2")
-      ->capture_default_str();
-  part->add_option("--effect", o->rna.effect, "Change of a driver's log mean over its branch")
-      ->capture_default_str();
-  part->add_option("--batches", o->rna.batches, "Batches")->capture_default_str();
-  add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_command(*part, o, run_rna);
+  part.add_option("--cells", o->rna.cells, "Cells").show_default();
+  part.add_option("--genes", o->rna.genes, "Genes, drivers included").show_default();
+  part.add_option("--drivers", o->rna.drivers, "Driver genes per branch and direction")
+      .show_default();
+  part.add_option("--depth", o->rna.depth, "Mean counts per cell").show_default();
+  part.add_option("--dispersion", o->rna.dispersion, "Variance = mean + dispersion * mean^2")
+      .show_default();
+  part.add_option("--effect", o->rna.effect, "Change of a driver's log mean over its branch")
+      .show_default();
+  part.add_option("--batches", o->rna.batches, "Batches").show_default();
+  add_common_options(part, *o, with_output | with_force | with_seed);
+  run_command(part, o, run_rna);
 }
 
-void add_multimodal(CLI::App& synth) {
+void add_multimodal(CommandLine synth) {
   auto o = std::make_shared<WorldOptions>();
-  CLI::App* part = add_command(
+  CommandLine part = add_command(
       synth, "multimodal", "Images and RNA of the same kinds of cells with known driver genes",
       "cyto synth multimodal --output world/\n"
       "cyto synth multimodal --output world/ --cells 5000 --genes 1000 --images 2000\n");
-  part->add_option("--cells", o->world.cells, "Cells of the counts")->capture_default_str();
-  part->add_option("--genes", o->world.genes, "Genes, drivers included")->capture_default_str();
-  part->add_option("--drivers", o->world.drivers, "Driver genes per branch and direction")
-      ->capture_default_str();
-  part->add_option("--effect", o->world.effect, "Change of a driver's log mean over its branch")
-      ->capture_default_str();
-  part->add_option("--images", o->world.images, "Crops of single cells, over all classes")
-      ->capture_default_str();
-  part->add_option("--fields", o->world.fields, "Annotated fields to train a detector on; 0: none")
-      ->capture_default_str();
-  part->add_option("--size", o->world.size, "Width and height of a crop in pixels")
-      ->capture_default_str();
-  add_common_options(*part, *o, with_output | with_force | with_seed);
-  run_command(*part, o, run_multimodal);
+  part.add_option("--cells", o->world.cells, "Cells of the counts").show_default();
+  part.add_option("--genes", o->world.genes, "Genes, drivers included").show_default();
+  part.add_option("--drivers", o->world.drivers, "Driver genes per branch and direction")
+      .show_default();
+  part.add_option("--effect", o->world.effect, "Change of a driver's log mean over its branch")
+      .show_default();
+  part.add_option("--images", o->world.images, "Crops of single cells, over all classes")
+      .show_default();
+  part.add_option("--fields", o->world.fields, "Annotated fields to train a detector on; 0: none")
+      .show_default();
+  part.add_option("--size", o->world.size, "Width and height of a crop in pixels").show_default();
+  add_common_options(part, *o, with_output | with_force | with_seed);
+  run_command(part, o, run_multimodal);
 }
 
 }  // namespace
 
-void add_synth_command(CLI::App& app) {
-  CLI::App* synth =
+void add_synth_command(CommandLine app) {
+  CommandLine synth =
       add_command(app, "synth", "Make cells, smears and RNA counts to learn and test with",
                   "cyto synth cells --output cells/      single cells, one folder per class\n"
                   "cyto synth smears --output smears/    fields with boxes and masks\n"
                   "cyto synth rna --output cells.h5ad    counts with lineages\n"
                   "cyto synth multimodal --output world/ both, with the answer\n");
-  synth->require_subcommand(1);
-  add_cells(*synth);
-  add_smears(*synth);
-  add_rna(*synth);
-  add_multimodal(*synth);
+  synth.require_subcommand(1);
+  add_cells(synth);
+  add_smears(synth);
+  add_rna(synth);
+  add_multimodal(synth);
 }
 
 namespace {

@@ -94,9 +94,9 @@ void run_training(const TrainOptions& options, const ConfigSource& resolve) {
 
 namespace {
 
-void add_train_command(CLI::App& app) {
+void add_train_command(CommandLine app) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "train", "Train a classifier and write a run folder",
       "cyto train --data photos/ --output runs/a             one folder per class\n"
       "cyto train --data PBC/ --preset pbc --model resnet18 --image-size 96 --epochs 30 -o runs/b\n"
@@ -105,11 +105,11 @@ void add_train_command(CLI::App& app) {
       "cyto train --data photos/ --dry-run                   memory, disk and time it would take\n"
       "cyto train --resume runs/b                            go on after a stop\n"
       "cyto train --config runs/b/config.toml -o runs/d      the same run again\n");
-  add_train_options(*command, *options);
-  command->add_option("--resume", options->resume,
-                      "Go on with this run; auto: with --output, from its newest good checkpoint");
-  add_common_options(*command, *options, with_output | with_config | with_dry_run | with_force);
-  run_command(*command, options, run);
+  add_train_options(command, *options);
+  command.add_option("--resume", options->resume,
+                     "Go on with this run; auto: with --output, from its newest good checkpoint");
+  add_common_options(command, *options, with_output | with_config | with_dry_run | with_force);
+  run_command(command, options, run);
 }
 
 const Command registered{10, add_train_command};

@@ -34,30 +34,29 @@ std::string help_of(const ConfigField& field, const TrainConfig& defaults) {
 
 bool is_classifier_setting(const ConfigField& field) { return !field.key.starts_with("segment."); }
 
-void add_train_options(CLI::App& command, TrainOptions& o, const SettingFilter& wanted,
+void add_train_options(CommandLine command, TrainOptions& o, const SettingFilter& wanted,
                        const TrainConfig& defaults) {
   for (const ConfigField& field : config_fields()) {
     if (!wanted(field)) continue;
-    CLI::Option* option = nullptr;
-    if (std::holds_alternative<bool TrainConfig::*>(field.member)) {
-      option = command.add_flag(
-          field.option + ",!--no-" + field.option.substr(2),
-          [&o, name = field.option](int64_t n) { o.flags[name] = n > 0; },
-          help_of(field, defaults));
-    } else {
-      option = command.add_option_function<std::vector<std::string>>(
-          field.option,
-          [&o, name = field.option](const std::vector<std::string>& v) { o.given[name] = v; },
-          help_of(field, defaults));
-      const bool list =
-          std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
-      option->expected(1, list ? 1 << 20 : 1)
-          ->type_name(!list           ? "VALUE"
-                      : field.is_path ? "PATH ..."
-                                      : "NAME ...");
-    }
-    if (option->get_expected_max() <= 1) option->take_last();
-    option->group(group_of(field));
+    const bool flag = std::holds_alternative<bool TrainConfig::*>(field.member);
+    const bool list = std::holds_alternative<std::vector<std::string> TrainConfig::*>(field.member);
+    Option option = flag ? command.add_flag(
+                               field.option + ",!--no-" + field.option.substr(2),
+                               [&o, name = field.option](int64_t n) { o.flags[name] = n > 0; },
+                               help_of(field, defaults))
+                         : command.add_option_function(
+                               field.option,
+                               [&o, name = field.option](const std::vector<std::string>& v) {
+                                 o.given[name] = v;
+                               },
+                               help_of(field, defaults));
+    if (!flag)
+      option.expected(1, list ? 1 << 20 : 1)
+          .type_name(!list           ? "VALUE"
+                     : field.is_path ? "PATH ..."
+                                     : "NAME ...");
+    if (!list) option.take_last();
+    option.group(group_of(field));
   }
 }
 

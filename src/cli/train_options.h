@@ -22,7 +22,7 @@ using SettingFilter = std::function<bool(const ConfigField&)>;
 /// Those of classifiers: all but the section `segment`.
 bool is_classifier_setting(const ConfigField& field);
 /// @param defaults  that the help names
-void add_train_options(CLI::App& command, TrainOptions& options,
+void add_train_options(CommandLine command, TrainOptions& options,
                        const SettingFilter& wanted = is_classifier_setting,
                        const TrainConfig& defaults = {});
 /// Applies the options of the command line.

@@ -170,54 +170,54 @@ void run(Options& o) {
                         : "");
 }
 
-void add_umap_options(CLI::App& command, Options& o) {
+void add_umap_options(CommandLine command, Options& o) {
   UmapOptions& u = o.umap;
   command.add_option("--neighbors", u.neighbors, "Points of a neighbourhood, itself included")
-      ->capture_default_str();
-  command.add_option("--components", u.components, "Coordinates of the map")->capture_default_str();
+      .show_default();
+  command.add_option("--components", u.components, "Coordinates of the map").show_default();
   command.add_option("--min-dist", u.min_dist, "Distance of close points on the map")
-      ->capture_default_str();
-  command.add_option("--spread", u.spread, "Scale of the map")->capture_default_str();
+      .show_default();
+  command.add_option("--spread", u.spread, "Scale of the map").show_default();
   command.add_option("--epochs", u.epochs, "Epochs; 0: 500 up to 10,000 rows, else 200")
-      ->capture_default_str();
-  command.add_option("--learning-rate", u.learning_rate, "Step length")->capture_default_str();
+      .show_default();
+  command.add_option("--learning-rate", u.learning_rate, "Step length").show_default();
   command.add_option("--negative-rate", u.negative_rate, "Random points per attraction")
-      ->capture_default_str();
+      .show_default();
   command.add_option("--target-weight", u.target_weight, "Weight of the labels, 0 to 1")
-      ->capture_default_str();
+      .show_default();
   command
       .add_option("--exact-limit", u.exact_limit, "Beyond so many rows neighbours are approximate")
-      ->capture_default_str();
+      .show_default();
   command.add_option("--start", o.start, "First positions: spectral, pca or random")
-      ->check(CLI::IsMember({"spectral", "pca", "random"}))
-      ->capture_default_str();
+      .one_of({"spectral", "pca", "random"})
+      .show_default();
   command.add_option("--order", o.order, "synchronous (fast) or sequential (as published)")
-      ->check(CLI::IsMember({"synchronous", "sequential"}))
-      ->capture_default_str();
+      .one_of({"synchronous", "sequential"})
+      .show_default();
 }
 
-void add_umap_command(CLI::App& app) {
+void add_umap_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CommandLine command =
       add_command(app, "umap", "Lay tables of features out on a map",
                   "cyto umap cells.h5ad -o map.h5ad --labels celltype --picture map.svg\n"
                   "cyto umap embeddings.csv --columns e -o map.csv --model cells.umap\n"
                   "cyto umap new.csv --columns e -o new-map.csv --transform cells.umap\n");
-  command->add_option("input", options->input, ".h5ad or .csv file")->required();
-  command->add_option("--matrix", options->matrix, "In .h5ad: X, obsm/NAME or layers/NAME")
-      ->capture_default_str();
-  command->add_option("--columns", options->columns, "In .csv: columns whose names begin so");
-  command->add_option("--labels", options->labels, "Column of classes that guide the map");
-  command->add_option("--init", options->init, "CSV of first positions, one row per point");
-  command->add_option("--model", options->model, "Also save the map for --transform here");
-  command->add_option("--transform", options->transform, "Place the rows on this saved map");
-  command->add_option("--picture", options->picture, "Also draw the map here (.svg)");
-  command->add_option("--quality", options->quality,
-                      "Print trustworthiness and continuity of so many neighbours");
-  add_umap_options(*command, *options);
-  add_common_options(*command, *options, with_output | with_force | with_seed);
-  command->get_option("--output")->required();
-  run_command(*command, options, run);
+  command.add_option("input", options->input, ".h5ad or .csv file").required();
+  command.add_option("--matrix", options->matrix, "In .h5ad: X, obsm/NAME or layers/NAME")
+      .show_default();
+  command.add_option("--columns", options->columns, "In .csv: columns whose names begin so");
+  command.add_option("--labels", options->labels, "Column of classes that guide the map");
+  command.add_option("--init", options->init, "CSV of first positions, one row per point");
+  command.add_option("--model", options->model, "Also save the map for --transform here");
+  command.add_option("--transform", options->transform, "Place the rows on this saved map");
+  command.add_option("--picture", options->picture, "Also draw the map here (.svg)");
+  command.add_option("--quality", options->quality,
+                     "Print trustworthiness and continuity of so many neighbours");
+  add_umap_options(command, *options);
+  add_common_options(command, *options, with_output | with_force | with_seed);
+  command.get_option("--output").required();
+  run_command(command, options, run);
 }
 
 const Command registered{45, add_umap_command};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -167,27 +168,27 @@ void convert(ConvertOptions& o) {
 }  // namespace
 
 /// Adds `cyto weights`.
-void add_weights_command(CLI::App& app) {
-  CLI::App* weights = add_command(app, "weights", "Look into weight files and convert them",
-                                  "cyto weights inspect resnet50.pth\n"
-                                  "cyto weights convert resnet50.pth resnet50.safetensors\n");
-  weights->require_subcommand(1);
+void add_weights_command(CommandLine app) {
+  CommandLine weights = add_command(app, "weights", "Look into weight files and convert them",
+                                    "cyto weights inspect resnet50.pth\n"
+                                    "cyto weights convert resnet50.pth resnet50.safetensors\n");
+  weights.require_subcommand(1);
 
   auto i = std::make_shared<InspectOptions>();
-  CLI::App* part = add_command(*weights, "inspect", "Format, metadata, names, shapes",
-                               "cyto weights inspect resnet50.pth --model resnet50\n");
-  part->add_option("file", i->file, "Weight file: safetensors, .pth, .pt, .th")->required();
-  part->add_option("--model", i->model, "Also check that the weights fit this model");
-  add_common_options(*part, *i, with_nothing);
-  run_command(*part, i, inspect);
+  CommandLine part = add_command(weights, "inspect", "Format, metadata, names, shapes",
+                                 "cyto weights inspect resnet50.pth --model resnet50\n");
+  part.add_option("file", i->file, "Weight file: safetensors, .pth, .pt, .th").required();
+  part.add_option("--model", i->model, "Also check that the weights fit this model");
+  add_common_options(part, *i, with_nothing);
+  run_command(part, i, inspect);
 
   auto c = std::make_shared<ConvertOptions>();
-  part = add_command(*weights, "convert", "Write the tensors of any weight file as safetensors",
+  part = add_command(weights, "convert", "Write the tensors of any weight file as safetensors",
                      "cyto weights convert resnet50.pth resnet50.safetensors\n");
-  part->add_option("file", c->file, "Weight file to read")->required();
-  part->add_option("target", c->target, "Safetensors file to write")->required();
-  add_common_options(*part, *c, with_force);
-  run_command(*part, c, convert);
+  part.add_option("file", c->file, "Weight file to read").required();
+  part.add_option("target", c->target, "Safetensors file to write").required();
+  add_common_options(part, *c, with_force);
+  run_command(part, c, convert);
 }
 
 namespace {

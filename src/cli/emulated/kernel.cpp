@@ -111,19 +111,19 @@ void run(Options& o) {
     print_text(kernel, tracer.events());
 }
 
-void add_kernel_command(CLI::App& app) {
+void add_kernel_command(CommandLine app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(
+  CommandLine command = add_command(
       app, "kernel", "Look inside CUDA kernels on the emulated device",
       "cyto kernel trace transpose_2      what each warp does, bank conflicts, sectors\n"
       "cyto kernel trace                  the kernels there are\n");
-  CLI::App* trace = add_command(*command, "trace", "Show what each warp of a small launch does",
-                                "cyto kernel trace softmax_3 --order random --seed 7\n");
-  trace->add_option("name", options->name, "Kernel; without it they are listed");
-  trace->add_option("--order", options->order, "Order in which threads run")
-      ->check(CLI::IsMember({"ascending", "descending", "random"}));
-  add_common_options(*trace, *options, with_seed);
-  run_command(*trace, options, run);
+  CommandLine trace = add_command(command, "trace", "Show what each warp of a small launch does",
+                                  "cyto kernel trace softmax_3 --order random --seed 7\n");
+  trace.add_option("name", options->name, "Kernel; without it they are listed");
+  trace.add_option("--order", options->order, "Order in which threads run")
+      .one_of({"ascending", "descending", "random"});
+  add_common_options(trace, *options, with_seed);
+  run_command(trace, options, run);
 }
 
 const Command registered{95, add_kernel_command};
