@@ -4,12 +4,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/program.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/core/parallel.h"
-#include "cytograd/io/text.h"
 
 namespace cytograd::cli {
 
@@ -99,10 +97,6 @@ Device device_of(const CommonOptions& options) {
                    (cuda_built() && !cuda_available() ? ": " + cuda_absence() : ""));
   choose_kernels(device, options.kernels);
   return device;
-}
-
-std::string json_text(const std::string& text) {
-  return nlohmann::json(escape_control(text)).dump();
 }
 
 std::string shell_word(const std::string& path) {

@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cytograd/core/device.h"
 #include "cytograd/core/error.h"
+#include "cytograd/io/text.h"
 
 /// @file
 /// What every command shares. A command is one file:
@@ -82,8 +83,6 @@ struct Command {
   Command(int order, void (*add)(CommandLine));
 };
 
-/// `text` as a JSON string; invalid UTF-8 and control characters become `\xHH` text.
-std::string json_text(const std::string& text);
 /// A path as a word of a shell command.
 std::string shell_word(const std::string& path);
 /// "1 fault", "3 faults".

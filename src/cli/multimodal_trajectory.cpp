@@ -26,7 +26,7 @@ using nlohmann::ordered_json;
 
 struct Options : CommonOptions {
   std::string run, from, to, kind = "anchored", clusters = "3", thin = "0", lineage, name;
-  std::string classifier;
+  std::string classifier, images;
   std::vector<std::string> via, through, stages, genes;
   int64_t points = 100, samples = 20, anchors = 20, permutations = 1000;
   bool no_drivers = false;
@@ -292,9 +292,13 @@ void run(Options& o) {
   (void)stations_of(o);
   (void)clusters_of(o);
   (void)threshold_of(o, 1);
+  if (!o.images.empty() && !fs::is_regular_file(o.images))
+    throw FileError(Fault{"file.missing", o.images, "--images", "no such file",
+                          "a file of `cyto segment features`", ""});
   std::optional<TrainedModel> classifier;
   if (!o.classifier.empty()) classifier = load_trained(o.classifier, "best", Device::cpu());
-  const Run loaded = multimodal::load_run(o.run);
+  Run loaded = multimodal::load_run(o.run);
+  if (!o.images.empty()) loaded.images_file = o.images;
   for (const std::string& warning : loaded.warnings) console().warn(escape_control(warning));
   const std::vector<std::string> stages = stages_of(o, loaded, classifier);
   const Trajectory path = make_trajectory(loaded, trajectory_options(o, loaded));
@@ -303,6 +307,8 @@ void run(Options& o) {
 
 void add_path_options(CommandLine command, Options& o) {
   command.add_option("--run", o.run, "Folder that cyto multimodal train wrote").required();
+  command.add_option("--images", o.images,
+                     "Features and masks of the run's images, where the file has moved");
   command.add_option("--from", o.from,
                      "Where the path begins: a class of images or RNA, a name of the class map, or "
                      "cell:NAME");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cytograd/io/file.h"
+#include "cytograd/io/text.h"
 
 namespace cytograd {
 namespace {
@@ -58,6 +59,8 @@ json parse_json(std::string_view text, const Fault& base) {
     guard.fail(std::string("not valid JSON: ") + e.what());
   }
 }
+
+std::string json_text(const std::string& text) { return json(escape_control(text)).dump(); }
 
 json read_json(const std::string& path, const std::string& id) {
   return parse_json(read_file(path, max_text_bytes), {id, path, "", "", "", ""});

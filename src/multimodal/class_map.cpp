@@ -9,6 +9,7 @@
 #include "cytograd/core/error.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
+#include "multimodal/toml_text.h"
 
 namespace cytograd::multimodal {
 namespace {
@@ -111,24 +112,9 @@ class Reader {
   const std::string& path_;
 };
 
-std::string toml_string(const std::string& text) {
-  static const char* hex = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : is_valid_utf8(text) ? text : escape_control(text)) {
-    const auto b = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      out += {'\\', c};
-    else if (b < 0x20 || b == 0x7f)
-      out += {'\\', 'u', '0', '0', hex[b >> 4], hex[b & 15]};
-    else
-      out += c;
-  }
-  return out + "\"";
-}
-
-std::string toml_string(const Names& names) {
+std::string toml_list(const Names& names) {
   std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + toml_string(name);
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + toml_text(name);
   return "[" + out + "]";
 }
 
@@ -186,8 +172,8 @@ void check_class_map(const ClassMap& map, const Names& image, const Names& rna) 
 std::string class_map_text(const ClassMap& map) {
   std::string out;
   for (const ClassPair& pair : map.pairs) {
-    out += (out.empty() ? "[" : "\n[") + toml_string(pair.name) +
-           "]\nimage = " + toml_string(pair.image) + "\nrna = " + toml_string(pair.rna) + "\n";
+    out += (out.empty() ? "[" : "\n[") + toml_text(pair.name) +
+           "]\nimage = " + toml_list(pair.image) + "\nrna = " + toml_list(pair.rna) + "\n";
     if (pair.weight) {
       const std::string number = format_double(*pair.weight);
       out += "weight = " + number + "\n";

@@ -8,18 +8,24 @@
 #include "cytograd/io/text.h"
 #include "cytograd/multimodal/options.h"
 #include "cytograd/train/config.h"
+#include "multimodal/toml_text.h"
 
 namespace cytograd::multimodal {
-namespace {
 
-std::string toml_string(const std::string& text) {
+std::string toml_text(const std::string& text) {
   if (!is_valid_utf8(text))
     throw ConfigError(
         Fault{"cfg", "", "", "\"" + escape_control(text) + "\"", "text in UTF-8", ""});
+  // On one line, so that it can be a name too; with escapes where there is a control character.
+  const bool plain = escape_control(text) == text;
+  const toml::value<std::string> value(text);
   std::ostringstream out;
-  out << toml::value<std::string>(text);
+  out << toml::toml_formatter(
+      value, plain ? toml::format_flags::allow_literal_strings : toml::format_flags::none);
   return out.str();
 }
+
+namespace {
 
 std::string number(double value) {
   const std::string text = format_double(value);
@@ -135,14 +141,14 @@ std::string config_text(const RunConfig& config) {
     for (const Setting& setting : settings) {
       if (section_of(setting) != section) continue;
       std::string value = setting_text(setting);
-      if (std::holds_alternative<std::string*>(setting.value)) value = toml_string(value);
+      if (std::holds_alternative<std::string*>(setting.value)) value = toml_text(value);
       if (auto* const* d = std::get_if<double*>(&setting.value)) value = number(**d);
       out += setting.key.substr(setting.key.find('.') + 1) + " = " + value + "\n";
     }
   }
   if (!copy.training.deltas.empty()) out += "\n[deltas]\n";
   for (const auto& [name, value] : copy.training.deltas)
-    out += toml_string(name) + " = " + number(value) + "\n";
+    out += toml_text(name) + " = " + number(value) + "\n";
   return out;
 }
 

@@ -78,7 +78,8 @@ Tensor masks_along(const Run& run, const Tensor& path, std::vector<std::string>&
   if (run.images_file.empty() || !std::filesystem::exists(run.images_file, error)) {
     notes.push_back("the file of images" +
                     (run.images_file.empty() ? "" : " " + escape_control(run.images_file)) +
-                    " is not there: no masks, and no morphology along the path");
+                    " is not there (--images names another): no masks, and no morphology along "
+                    "the path");
     return {};
   }
   const ImageCells file(run.images_file, {.keep_undetected = true, .keep_empty = true});

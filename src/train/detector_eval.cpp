@@ -157,15 +157,6 @@ namespace {
 
 std::string number(double value) { return value >= 0 ? format_double(value) : "null"; }
 
-std::string json_string(const std::string& name) {
-  std::string out = "\"";
-  for (const char c : escape_control(name)) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 std::string scores_object(const detection::CocoScores& s) {
   std::string out = "{";
   const std::pair<const char*, double> values[] = {
@@ -187,7 +178,7 @@ detection::CocoScores of_class(const detection::CocoReport& report, int64_t labe
 
 std::string detector_json(const DetectorScores& s, const std::vector<std::string>& classes,
                           const std::string& role) {
-  std::string out = "{\"split\":" + json_string(role) + ",\"fields\":" + std::to_string(s.fields) +
+  std::string out = "{\"split\":" + json_text(role) + ",\"fields\":" + std::to_string(s.fields) +
                     ",\"objects\":" + std::to_string(s.objects) +
                     ",\"masks\":" + std::to_string(s.masks) +
                     ",\"box\":" + scores_object(s.box.all) +
@@ -197,7 +188,7 @@ std::string detector_json(const DetectorScores& s, const std::vector<std::string
   for (size_t c = 0; c < classes.size(); ++c) {
     const auto label = static_cast<int64_t>(c) + 1;
     const auto iou = s.class_iou.find(label);
-    out += (c > 0 ? "," : "") + json_string(classes[c]) +
+    out += (c > 0 ? "," : "") + json_text(classes[c]) +
            ":{\"box\":" + scores_object(of_class(s.box, label)) +
            ",\"mask\":" + (s.mask ? scores_object(of_class(*s.mask, label)) : "null") +
            ",\"mean_mask_iou\":" + (iou == s.class_iou.end() ? "null" : number(iou->second)) + "}";

@@ -218,6 +218,26 @@ void check_classified(const World& world) {
   refused("myelocyte,band", 3, "no class of the stage \"band\"");
 }
 
+// The masks of cells are not in the run.
+void check_moved(const World& world) {
+  fs::rename(world.folder / "cells.h5", world.folder / "moved.h5");
+  const auto path = [&](const std::string& to, const Words& more) {
+    Words words = world.path("run", to, {"--force", "--points", "12", "--no-drivers"});
+    words.insert(words.end(), more.begin(), more.end());
+    return cyto(words);
+  };
+  const auto without = path("unmasked", {});
+  CHECK(without.exit == 0);
+  CHECK(without.err.find("is not there (--images names another)") != std::string::npos);
+  CHECK_FALSE(world.has("unmasked", "morphology.csv"));
+  CHECK(path("masked", {"--images", world.folder / "moved.h5"}).exit == 0);
+  CHECK(world.has("masked", "morphology.csv"));
+  const auto missing = path("refused", {"--images", world.folder / "cells.h5"});
+  CHECK(missing.exit == 4);
+  CHECK(missing.err.find("cells.h5: --images: no such file") != std::string::npos);
+  CHECK_FALSE(fs::exists(world.folder / "refused"));
+}
+
 }  // namespace
 
 TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
@@ -272,6 +292,8 @@ TEST_CASE("cyto multimodal: train, embed, trajectory and report end to end") {
   CAPTURE(report.err);
   CHECK(report.exit == 0);
   CHECK(read_file(world.folder / "report.html").find("</html>") != std::string::npos);
+
+  check_moved(world);
 }
 
 TEST_CASE("cyto multimodal train: stopped and resumed, the bytes of an unbroken run") {

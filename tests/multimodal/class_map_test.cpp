@@ -49,6 +49,8 @@ TEST_CASE("class map: pairs in the order of the file, and as text again") {
   CHECK(again.pairs[1].name == map.pairs[1].name);
   CHECK(again.pairs[0].weight == 0.15);
   CHECK(read("[a]\nimage = [\"x\"]\nrna = [\"y\"]\nweight = 10\n").pairs[0].weight == 10);
+  const ClassMap odd = read("[\"it's\\n\\u007f\"]\nimage = [\"x\"]\nrna = [\"y\"]\n");
+  CHECK(read(class_map_text(odd)).pairs[0].name == "it's\n\x7f");
 }
 
 TEST_CASE("class map: equal names") {

@@ -64,13 +64,13 @@ inline bool contains(const std::vector<std::string>& list, const std::string& te
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-inline std::string json_text(const std::string& html) {
+inline std::string data_text(const std::string& html) {
   const std::string begin = "id=\"data\">";
   const size_t at = html.find(begin) + begin.size();
   return html.substr(at, html.find("</script>", at) - at);
 }
 inline nlohmann::json data_of(const std::string& html) {
-  return nlohmann::json::parse(json_text(html));
+  return nlohmann::json::parse(data_text(html));
 }
 
 // Symbols beside the heat map: slanted, smaller than the titles of panels.

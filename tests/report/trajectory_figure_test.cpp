@@ -99,7 +99,7 @@ TEST_CASE("path figure: hostile and long names stay text") {
   for (size_t at = 0; (at = html.find("</script", at)) != std::string::npos; ++at) ++ends;
   CHECK(ends == 2);
   CHECK_FALSE(has(html, "<b>"));
-  CHECK_FALSE(has(json_text(html), "<"));
+  CHECK_FALSE(has(data_text(html), "<"));
   CHECK(has(html, "<h1>&lt;/script&gt;&lt;b&gt;&amp;&quot;&#39;"));
   const Json data = data_of(html);
   CHECK(data["genes"][0] == hostile);

@@ -25,6 +25,8 @@ std::string format_fixed(double value, int digits);
 std::string_view trim(std::string_view text);
 std::string to_lower_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
+/// As a JSON string, in quotes; invalid UTF-8 and control characters become `\\xHH` text.
+std::string json_text(const std::string& text);
 
 /// The candidate closest to `word` (insertions, deletions, replacements, swaps of neighbours; case
 /// ignored), or "" if none is near enough to be meant.
