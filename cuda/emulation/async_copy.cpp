@@ -16,26 +16,24 @@ void cp_async(void* to, const void* from, uint32_t bytes, uint32_t room, Site si
     fail("cp.async with an address that is not a multiple of " + std::to_string(room), site);
   note(to, room, writes | pending, pc);
   std::memset(to, 0xff, room);
-  async_queues().copies.back().push_back({to, from, bytes, room, pc});
+  async_queues().copies.add({to, from, bytes, room, pc});
 }
 
 void cp_async_commit() {
   const Inside inside;
-  async_queues().copies.emplace_back();
+  async_queues().copies.commit();
 }
 
 void cp_async_wait(int n) {
   const Inside inside;
   auto& groups = async_queues().copies;
-  while (static_cast<int>(groups.size()) - 1 > n) {
-    for (const CpAsync& copy : groups.front()) {
+  while (static_cast<int>(groups.committed()) > n)
+    groups.finish_oldest([](const CpAsync& copy) {
       if (copy.bytes) note(copy.from, copy.bytes, reads, copy.pc);
       note(copy.to, copy.room, writes, copy.pc);
       std::memset(copy.to, 0, copy.room);
       std::memcpy(copy.to, copy.from, copy.bytes);
-    }
-    groups.erase(groups.begin());
-  }
+    });
 }
 
 void named_barrier(int id, uint32_t count, bool wait, Site site) {

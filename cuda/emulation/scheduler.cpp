@@ -169,14 +169,13 @@ void end_block(Block& block) {
 
 void end_thread(Thread& thread) {
   Block& block = *thread.block;
-  const auto check_empty = [](const auto& groups, const char* name) {
-    if (groups.size() > 1 || !groups[0].empty())
-      fail(std::string("the kernel ends with outstanding ") + name);
+  const auto check_empty = [](bool outstanding, const char* name) {
+    if (outstanding) fail(std::string("the kernel ends with outstanding ") + name);
   };
   if (const AsyncQueues* async = thread.async.get()) {
-    check_empty(async->copies, "cp.async");
-    check_empty(async->products, "wgmma");
-    check_empty(async->stores, "TMA stores");
+    check_empty(async->copies.outstanding(), "cp.async");
+    check_empty(async->products.size() > 1 || !async->products[0].empty(), "wgmma");
+    check_empty(async->stores.outstanding(), "TMA stores");
   }
   Warp& warp = block.warps[thread.warp];
   warp.exited |= 1u << thread.lane;

@@ -65,11 +65,36 @@ struct TileStore {
   int at[5];
   void* pc;
 };
-/// Groups of asynchronous work; the last one is open.
+/// Asynchronous work in groups, of which the last one is open. In steady state nothing is
+/// allocated.
+template <class T>
+class AsyncGroups {
+ public:
+  void add(T item) {
+    items_.push_back(std::move(item));
+    ++sizes_.back();
+  }
+  void commit() { sizes_.push_back(0); }
+  size_t committed() const { return sizes_.size() - 1; }
+  bool outstanding() const { return committed() || !items_.empty(); }
+  const std::vector<T>& items() const { return items_; }
+  /// Calls `finish` with every item of the oldest group and forgets the group.
+  template <class Finish>
+  void finish_oldest(Finish&& finish) {
+    const auto end = items_.begin() + sizes_.front();
+    for (auto item = items_.begin(); item != end; ++item) finish(*item);
+    items_.erase(items_.begin(), end);
+    sizes_.erase(sizes_.begin());
+  }
+
+ private:
+  std::vector<T> items_;
+  std::vector<uint32_t> sizes_{0};
+};
 struct AsyncQueues {
-  std::vector<std::vector<TileStore>> stores{1};
-  std::vector<std::vector<CpAsync>> copies{1};
-  std::vector<std::vector<Wgmma>> products{1};
+  AsyncGroups<TileStore> stores;
+  AsyncGroups<CpAsync> copies;
+  std::vector<std::vector<Wgmma>> products{1};  ///< groups; the last one is open
 };
 
 struct Thread {

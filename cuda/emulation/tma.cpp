@@ -179,19 +179,19 @@ void tma_store(const cuda::TensorMap& map, const void* from, std::array<int, 5> 
   check_tile(from, m, site);
   TileStore store{map, static_cast<const char*>(from), {}, pc};
   for (size_t i = 0; i < 5; ++i) store.at[i] = at[i];
-  async_queues().stores.back().push_back(store);
+  async_queues().stores.add(store);
 }
 
 void tma_store_commit() {
   const Inside inside;
-  async_queues().stores.emplace_back();
+  async_queues().stores.commit();
 }
 
 void tma_store_wait(int n) {
   const Inside inside;
   auto& groups = async_queues().stores;
-  while (static_cast<int>(groups.size()) - 1 > n) {
-    for (const TileStore& store : groups.front()) {
+  while (static_cast<int>(groups.committed()) > n)
+    groups.finish_oldest([](const TileStore& store) {
       const MapContents m = contents_of(store.map);
       note(store.from, tile_bytes(m), reads | async_proxy, store.pc);
       for_box(m, store.at, [&](uint32_t offset, const int64_t(&index)[5]) {
@@ -200,9 +200,7 @@ void tma_store_wait(int n) {
         note(to, m.element_bytes, writes | async_proxy, store.pc);
         std::memcpy(to, store.from + swizzled(offset, m.swizzle), m.element_bytes);
       });
-    }
-    groups.erase(groups.begin());
-  }
+    });
 }
 
 }  // namespace cytograd::simt
