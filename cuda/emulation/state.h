@@ -77,7 +77,6 @@ class AsyncGroups {
   void commit() { sizes_.push_back(0); }
   size_t committed() const { return sizes_.size() - 1; }
   bool outstanding() const { return committed() || !items_.empty(); }
-  const std::vector<T>& items() const { return items_; }
   /// Calls `finish` with every item of the oldest group and forgets the group.
   template <class Finish>
   void finish_oldest(Finish&& finish) {
