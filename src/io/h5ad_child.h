@@ -35,7 +35,15 @@ class Sender {
 };
 
 /// Nothing more came, or what no reader sends.
-struct ChildDied {};
+struct ChildDied {
+  bool ended = false;  ///< the child's end of the pipe is closed
+};
+
+/// What the child may use.
+struct ChildLimits {
+  uint64_t seconds = 600;               ///< of processor time
+  uint64_t bytes = uint64_t{24} << 30;  ///< of memory; not limited under sanitizers
+};
 
 /// The parent's end. What comes is checked: a child that a file has taken over can say anything.
 class Receiver {
@@ -65,9 +73,9 @@ class Receiver {
 /// Runs `send` in a child process and `receive` here on what it sends. Each `Sender::part` has its
 /// `Receiver::part`; between them `send` may throw.
 /// @throws DataError, FileError that `send` throws, with `path` as their file where they name none;
-/// DataError h5ad.crash where the child dies or `receive` throws ChildDied; FileError if there is
-/// no such file
+/// DataError h5ad.crash where the child dies, saying of what, or `receive` throws ChildDied;
+/// FileError if there is no such file
 void read_in_child(const std::string& path, const std::function<void(Sender&)>& send,
-                   const std::function<void(Receiver&)>& receive);
+                   const std::function<void(Receiver&)>& receive, const ChildLimits& limits = {});
 
 }  // namespace cytograd::io
