@@ -126,7 +126,7 @@ void check_side(const ClassMap& map, const char* side, const Names ClassPair::*m
     for (const std::string& name : pair.*member) {
       if (!contains(known, name)) {
         const std::string near = nearest_name(name, known);
-        throw DataError(Fault{"class.unmapped", "", "pair " + pair.name,
+        throw DataError(Fault{"class.unmapped", map.path, "pair " + pair.name,
                               std::string("no ") + side + " class \"" + name + "\"",
                               std::string("one of the ") + side + " classes: " + list_of(known),
                               near.empty() ? "" : "did you mean " + near + "?"});
@@ -134,7 +134,7 @@ void check_side(const ClassMap& map, const char* side, const Names ClassPair::*m
       const auto [first, is_new] = pair_of.emplace(name, pair.name);
       if (!is_new)
         throw DataError(Fault{
-            "class.unmapped", "", "pair " + pair.name,
+            "class.unmapped", map.path, "pair " + pair.name,
             std::string(side) + " class \"" + name + "\" is in pair " + first->second + " already",
             "each class in one pair", ""});
     }
@@ -146,7 +146,9 @@ ClassMap read_class_map(const std::string& path) {
   const std::string text = read_file(path);
   if (!is_valid_utf8(text))
     throw ConfigError(Fault{"cfg", path + ":1:1", "", "text that is not UTF-8", "UTF-8", ""});
-  return Reader(path).read(text);
+  ClassMap out = Reader(path).read(text);
+  out.path = path;
+  return out;
 }
 
 ClassMap pair_equal_names(const Names& image, const Names& rna) {
@@ -158,13 +160,13 @@ ClassMap pair_equal_names(const Names& image, const Names& rna) {
 
 void check_class_map(const ClassMap& map, const Names& image, const Names& rna) {
   if (map.pairs.empty())
-    throw DataError(Fault{"class.disjoint", "", "", "no class that both sides have",
+    throw DataError(Fault{"class.disjoint", map.path, "", "no class that both sides have",
                           "a pair at least; images: " + list_of(image) + "; RNA: " + list_of(rna),
                           "name pairs in a class map"});
   for (const ClassPair& pair : map.pairs)
     if (pair.image.empty() || pair.rna.empty())
-      throw DataError(Fault{"class.unmapped", "", "pair " + pair.name, "a side without classes",
-                            "one class at least on either side", ""});
+      throw DataError(Fault{"class.unmapped", map.path, "pair " + pair.name,
+                            "a side without classes", "one class at least on either side", ""});
   check_side(map, "image", &ClassPair::image, image);
   check_side(map, "RNA", &ClassPair::rna, rna);
 }

@@ -37,7 +37,7 @@ void add_text(Xxh3Stream& hash, const std::string& text) {
 }  // namespace
 
 struct ImageCells::State {
-  std::string path, hash;
+  std::string path, hash, detector;
   int64_t in_file = 0, channels = 0;
   std::vector<int64_t> rows;  // of the file
   Texts names, classes, groups, splits, digests, notes;
@@ -137,6 +137,7 @@ ImageCells::ImageCells(const std::string& path, const ImageCellOptions& options)
   const ImageCellColumns all = read_cell_columns(path);
   state_->in_file = static_cast<int64_t>(all.names.size());
   state_->channels = all.channels;
+  state_->detector = all.detector;
   state_->choose(all, options);
   state_->label(all, options);
   state_->check(all.names);
@@ -156,6 +157,7 @@ const Texts& ImageCells::digests() const { return state_->digests; }
 int64_t ImageCells::channels() const { return state_->channels; }
 const Texts& ImageCells::notes() const { return state_->notes; }
 std::string ImageCells::hash() const { return state_->hash; }
+const std::string& ImageCells::detector() const { return state_->detector; }
 
 ImageBatch ImageCells::batch(const std::vector<int64_t>& rows) const {
   // One reading child at a time: what one thread has read, the others need not.

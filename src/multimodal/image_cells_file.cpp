@@ -63,6 +63,15 @@ class CellFile {
     return file_.strings(name);
   }
   bool has(const char* name) const { return file_.has(name); }
+  // Of what h depends on; "" for a file that does not name its detector.
+  std::string detector() const {
+    if (file_.attribute("/", "weights_xxh3").empty()) return "";
+    std::string out;
+    for (const char* name : {"weights_xxh3", "h_level", "mask_mode", "dilate"})
+      if (const std::string value = file_.attribute("/", name); !value.empty())
+        out += (out.empty() ? "" : ", ") + std::string(name) + " " + value;
+    return out;
+  }
   std::vector<int64_t> flags(const char* name) const {
     require_length(name);
     std::vector<int64_t> out = file_.integers(name);
@@ -164,7 +173,9 @@ ImageCellColumns read_cell_columns(const std::string& path) {
                          groups ? file.texts("group") : none,
                          file.flags("undetected"),
                          file.flags("empty_mask"),
-                         types};
+                         types,
+                         file.channels(),
+                         file.detector()};
       to.part();
       to.texts(c.names);
       to.texts(c.types);
@@ -172,7 +183,8 @@ ImageCellColumns read_cell_columns(const std::string& path) {
       to.array(c.undetected);
       to.array(c.empty_mask);
       to.number(types);
-      to.number(static_cast<uint64_t>(file.channels()));
+      to.number(static_cast<uint64_t>(c.channels));
+      to.text(c.detector);
     });
   };
   read_in_child(path, send, [&out](Receiver& from) {
@@ -184,6 +196,7 @@ ImageCellColumns read_cell_columns(const std::string& path) {
     out.empty_mask = from.array<int64_t>();
     out.has_types = from.number() == 1;
     out.channels = static_cast<int64_t>(from.number());
+    out.detector = escape_control(from.text());
     const size_t n = out.names.size();
     if (n == 0 || out.types.size() != n || out.groups.size() != n || out.undetected.size() != n ||
         out.empty_mask.size() != n || out.channels < 1 || out.channels > most_channels)

@@ -26,6 +26,7 @@ struct ImageCellColumns {
   std::vector<int64_t> undetected, empty_mask;    ///< 0 or 1
   bool has_types = false;
   int64_t channels = 0;  ///< of h
+  std::string detector;  ///< what made h: weights, level, mask; "" if the file does not say
 };
 /// @throws FileError; DataError cells.form, h5ad.crash
 ImageCellColumns read_cell_columns(const std::string& path);

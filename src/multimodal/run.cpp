@@ -81,7 +81,8 @@ void load_rna(Run& run, const std::string& path, Device device) {
 }
 
 void load_images(Run& run, const std::string& path, Device device) {
-  const nn::NamedTensors weights = named(read_safetensors(path));
+  const SafeTensors file = read_safetensors(path);
+  const nn::NamedTensors weights = named(file);
   models::ImageVaeOptions sizes;  // a filter is [out, rows, columns, in] here
   for (const auto& [name, tensor] : weights)
     if (name == "encoder.conv1.weight" && tensor.ndim() == 4) sizes.channels = tensor.size(3);
@@ -92,6 +93,8 @@ void load_images(Run& run, const std::string& path, Device device) {
   nn::load_state_dict(*run.image, weights, options);
   run.image->to(device);
   run.image->eval();
+  const auto detector = file.metadata.find("cytograd.detector");
+  if (detector != file.metadata.end()) run.detector = detector->second;
 }
 
 double number_of(const Json& value) {
@@ -194,6 +197,14 @@ std::vector<int64_t> LatentCells::rows_of(const std::vector<std::string>& wanted
     if (labels[i] >= 0 && in[static_cast<size_t>(labels[i])])
       out.push_back(static_cast<int64_t>(i));
   return out;
+}
+
+void Run::require_detector(const std::string& of_cells, const std::string& path) const {
+  if (detector.empty() || of_cells.empty() || of_cells == detector) return;
+  throw DataError(
+      Fault{"features.detector", path, "", "features of " + of_cells,
+            "those of " + detector + ", which " + escape_control(this->path) + " was trained on",
+            "write them with that detector (cyto segment features)"});
 }
 
 Tensor Run::decode_images(const Tensor& z) const {

@@ -99,8 +99,11 @@ void write_rna_model(const std::string& path, const models::RnaVae& model,
   write_safetensors(path, weights_of(model), metadata);
 }
 
-void write_image_model(const std::string& path, const models::ImageVae& model) {
-  write_safetensors(path, weights_of(model), metadata_of("image_vae"));
+void write_image_model(const std::string& path, const models::ImageVae& model,
+                       const ImageSource& source) {
+  auto metadata = metadata_of("image_vae");
+  metadata["cytograd.detector"] = source.detector;
+  write_safetensors(path, weights_of(model), metadata);
 }
 
 std::string results_json(const RunResult& result) {

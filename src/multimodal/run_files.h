@@ -43,7 +43,9 @@ struct RunResult {
 
 /// Weights under PyTorch's names and layout; genes and scale of an RNA VAE are in the metadata.
 void write_rna_model(const std::string& path, const models::RnaVae& model, const RnaSource& source);
-void write_image_model(const std::string& path, const models::ImageVae& model);
+/// The detector whose features it was trained on is in the metadata.
+void write_image_model(const std::string& path, const models::ImageVae& model,
+                       const ImageSource& source);
 std::string results_json(const RunResult& result);
 /// latents.safetensors and cells.json.
 void write_latents(const std::string& folder, const RunResult& result);

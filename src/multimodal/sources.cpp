@@ -35,6 +35,7 @@ ImageSource image_source(const ImageCells& cells, const CellSplit& split) {
   auto out = source_of<ImageSource>(cells, cells.names(), cells.classes(), cells.labels(), split,
                                     cells.hash());
   out.channels = cells.channels();
+  out.detector = cells.detector();
   return out;
 }
 

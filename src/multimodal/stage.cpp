@@ -15,6 +15,7 @@
 #include "cytograd/optim/clip.h"
 #include "cytograd/train/environment.h"
 #include "cytograd/train/stop.h"
+#include "train/diverged.h"
 
 namespace cytograd::multimodal {
 namespace {
@@ -138,15 +139,34 @@ void Stage::stop_if_asked() const {
                    "; go on with `cyto multimodal train --resume " + setup_.folder + "`");
 }
 
-void Stage::diverged(const StageBatch& batch, const std::string& what) const {
-  std::string text = "training of the " + setup_.name + " VAE diverged at epoch " +
-                     std::to_string(progress_.epoch + 1) + ", step " +
-                     std::to_string(progress_.step + 1) + ": " + what + "; lr " +
-                     format_double(setup_.options.lr) + "; cells";
+void Stage::diverged(const StageBatch& batch, const std::string& what,
+                     const std::string& norm) const {
+  const std::pair<const char*, Tensor> all[] = {{"x", batch.x},
+                                                {"reference", batch.reference},
+                                                {"features", batch.image.h},
+                                                {"images", batch.image.image},
+                                                {"masks", batch.image.mask}};
+  TensorMap inputs;
+  for (const auto& [name, tensor] : all)
+    if (tensor.defined()) inputs[name] = tensor.to(Device::cpu());
+  const auto name_of = [&](size_t i) {
+    return escape_control(setup_.names[static_cast<size_t>(batch.rows[i])]);
+  };
+  std::string text =
+      "training of the " + setup_.name + " VAE diverged at epoch " +
+      std::to_string(progress_.epoch + 1) + ", step " + std::to_string(progress_.step + 1) + ": " +
+      what + "; lr " + format_double(setup_.options.lr) + "; gradient norm " + norm +
+      "; first value that is not finite in " + first_non_finite(inputs, model_) + "; cells";
   for (size_t i = 0; i < std::min<size_t>(batch.rows.size(), 8); ++i)
-    text += (i > 0 ? ", " : " ") + escape_control(setup_.names[static_cast<size_t>(batch.rows[i])]);
+    text += (i > 0 ? ", " : " ") + name_of(i);
   if (batch.rows.size() > 8) text += " and " + std::to_string(batch.rows.size() - 8) + " more";
-  throw DivergedError(text + "; the last checkpoint is good; try a smaller --" + setup_.name +
+  std::string names;
+  for (size_t i = 0; i < batch.rows.size(); ++i) names += (i > 0 ? "\n" : "") + name_of(i);
+  const std::string path = setup_.folder + "/diverged.safetensors";
+  write_safetensors(path, inputs,
+                    {{"samples", names}, {"step", std::to_string(progress_.step + 1)}});
+  throw DivergedError(text + "; batch saved to " + escape_control(path) +
+                      "; the last checkpoint is good; try a smaller --" + setup_.name +
                       "-lr or --clip 5 [nan]");
 }
 
@@ -162,7 +182,7 @@ double Stage::step(const StageBatch& batch) {
   found.total = {};
   if (setup_.clip > 0) {
     const double norm = optim::clip_grad_norm(model_.named_parameters(), setup_.clip);
-    if (!std::isfinite(norm)) diverged(batch, "gradient norm " + format_double(norm));
+    if (!std::isfinite(norm)) diverged(batch, "loss " + format_double(total), format_double(norm));
   }
   optimizer_.step();
   ++progress_.step;

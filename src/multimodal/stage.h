@@ -76,7 +76,8 @@ class Stage {
   void stop_if_asked() const;
   void write_row(const EpochInfo& info) const;
   double beta() const;
-  [[noreturn]] void diverged(const StageBatch& batch, const std::string& what) const;
+  [[noreturn]] void diverged(const StageBatch& batch, const std::string& what,
+                             const std::string& norm = "not computed") const;
 
   StageSetup setup_;
   nn::Module& model_;

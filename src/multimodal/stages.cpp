@@ -100,7 +100,7 @@ cluster::Curves stage_votes(const LatentCells& cells, const Tensor& path,
     if (cells.labels[i] >= 0) labelled.push_back(static_cast<int64_t>(i));
   if (labelled.empty())
     throw DataError(Fault{"class.missing", "", "", "no image cell has a label", "labelled cells",
-                          "train with --labels"});
+                          "train with --image-labels"});
   const Tensor mu = index_select(cells_of(cells), 0, Tensor::from(labelled));
   const std::vector<float> z = path.to_vector<float>();
   const int64_t steps = path.size(0), near = std::min(k, mu.size(0));

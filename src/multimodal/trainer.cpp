@@ -41,9 +41,9 @@ std::vector<int64_t> rows_with(const CellSource& cells, const std::vector<int64_
   return out;
 }
 
-[[noreturn]] void too_few(const std::string& pair, const char* side, size_t found,
-                          const char* expected) {
-  throw DataError(Fault{"class.missing", "", "pair " + escape_control(pair),
+[[noreturn]] void too_few(const ClassMap& map, const std::string& pair, const char* side,
+                          size_t found, const char* expected) {
+  throw DataError(Fault{"class.missing", map.path, "pair " + escape_control(pair),
                         std::to_string(found) + " training cells on the side of the " + side,
                         expected, "leave the pair out of the map, or choose another split"});
 }
@@ -57,9 +57,9 @@ std::vector<PairRows> rows_of_pairs(const TrainingData& data) {
     rows.image_labels = label_numbers(pair.image, data.images->classes);
     rows.image = rows_with(*data.images, rows.image_labels);
     rows.rna = rows_with(*data.rna, label_numbers(pair.rna, data.rna->classes));
-    if (rows.image.empty()) too_few(pair.name, "images", 0, "at least one");
+    if (rows.image.empty()) too_few(data.map, pair.name, "images", 0, "at least one");
     if (rows.rna.size() < 2)
-      too_few(pair.name, "RNA", rows.rna.size(), "at least two, for a covariance");
+      too_few(data.map, pair.name, "RNA", rows.rna.size(), "at least two, for a covariance");
     out.push_back(std::move(rows));
   }
   return out;
@@ -217,7 +217,7 @@ class Training {
         setup("image", options_.image, source, data_.rna ? data_.rna->hash + map_text_ : ""), model,
         source, options_, pairs);
     stage.run(hooks_of("image"));
-    write_image_model(folder_.file("image.safetensors"), model);
+    write_image_model(folder_.file("image.safetensors"), model, source);
     SideResult& side = result_.image.emplace();
     side.cells = &source;
     side.best_epoch = stage.best_epoch();

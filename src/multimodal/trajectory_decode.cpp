@@ -83,6 +83,7 @@ Tensor masks_along(const Run& run, const Tensor& path, std::vector<std::string>&
     return {};
   }
   const ImageCells file(run.images_file, {.keep_undetected = true, .keep_empty = true});
+  run.require_detector(file.detector(), run.images_file);  // masks are the detector's too
   std::map<std::string, int64_t> row_of;
   for (size_t i = 0; i < file.names().size(); ++i)
     row_of.emplace(file.names()[i], static_cast<int64_t>(i));

@@ -125,6 +125,14 @@ void add_frames(Json& data, const Trajectory& path) {
   data["sheet"] = base64(encode_jpeg(sheet, 92));
 }
 
+Json score_titles(const TrajectoryFigure& figure) {
+  const auto units = morphology_units(figure);
+  Json out = Json::array();
+  for (size_t i = 0; i < units.size(); ++i)
+    out.push_back(morphology_titles[i] + (units[i].empty() ? "" : ", " + units[i]));
+  return out;
+}
+
 void add_clusters(Json& data, const Trajectory& path) {
   data["clusters"] = Json::array();
   for (size_t c = 0; c < path.clusters.clusters.size(); ++c) {
@@ -147,7 +155,7 @@ Json data_of(const Trajectory& path, const TrajectoryFigure& figure) {
                {"chosen", chosen},
                {"supportImage", rounded(path.support.image, 6)},
                {"supportRna", rounded(path.support.rna, 6)},
-               {"scoreTitles", morphology_titles},
+               {"scoreTitles", score_titles(figure)},
                {"notes", texts(path.notes)}};
   data["morphology"] = Json::array();
   for (const auto& row : figure.morphology) {

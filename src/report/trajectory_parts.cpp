@@ -17,6 +17,10 @@ const std::array<const char*, 6> morphology_titles = {"nucleus area / cell", "nu
                                                       "nuclear solidity",    "cell area",
                                                       "granularity",         "basophilia"};
 
+std::array<std::string, 6> morphology_units(const TrajectoryFigure& figure) {
+  return {"", "", "", figure.microns_per_pixel > 0 ? "µm²" : "pixels", "", ""};
+}
+
 namespace {
 
 using Rgb = std::array<uint8_t, 3>;

@@ -59,7 +59,8 @@ std::string outline_path(const std::vector<float>& mask, int64_t side, double x 
 /// One step of [T, side, side].
 std::vector<float> mask_at(const Tensor& masks, int64_t step);
 
-/// "nucleus area" and so on, as titles.
+/// "nucleus area" and so on, as titles, and their units ("" for most).
 extern const std::array<const char*, 6> morphology_titles;
+std::array<std::string, 6> morphology_units(const TrajectoryFigure& figure);
 
 }  // namespace cytograd::trajectory

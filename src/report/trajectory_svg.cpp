@@ -350,6 +350,7 @@ class Figure {
     std::vector<double> y;
     for (const auto& row : figure_.morphology) y.push_back(row[score]);
     p.title = morphology_titles[score];
+    p.title_more = morphology_units(figure_)[score];
     p.limits = limits_of({y}, 0.05);
     draw_panel(picture_, p, path_.t, path_.station_t, {y, {}, {}, "#6a3d9a"});
   }

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "cytograd/core/error.h"
-#include "cytograd/io/safetensors.h"
 #include "cytograd/io/text.h"
 
 namespace cytograd {
@@ -29,8 +28,9 @@ std::string sample_names(const DivergedStep& step, size_t most, const char* sepa
 
 }  // namespace
 
-std::string first_non_finite(const models::ImageModel& model, const Batch& batch) {
-  if (!all_finite(batch.images)) return "the input images";
+std::string first_non_finite(const TensorMap& inputs, const nn::Module& model) {
+  for (const auto& [name, tensor] : inputs)
+    if (!all_finite(tensor)) return "the input " + name;
   for (const auto& [name, tensor] : model.state_dict())
     if (!all_finite(tensor)) return name;
   for (const auto& [name, tensor] : model.named_parameters())

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "cytograd/data/loader.h"
-#include "cytograd/models/image_model.h"
+#include "cytograd/io/safetensors.h"
+#include "cytograd/nn/module.h"
 
 namespace cytograd {
 
@@ -22,10 +23,10 @@ struct DivergedStep {
   std::string folder;  ///< where to save the batch; empty: nowhere
 };
 
-/// The first place with a value that is not finite, in the order of the forward pass: the input, a
-/// parameter, the running statistics of a normalisation that has just seen such activations, the
-/// gradient of a parameter.
-std::string first_non_finite(const models::ImageModel& model, const Batch& batch);
+/// The first place with a value that is not finite, in the order of the forward pass: an input
+/// ("the input images" of {"images", ...}), a parameter, the running statistics of a normalisation
+/// that has just seen such activations, the gradient of a parameter; "the loss" if none has one.
+std::string first_non_finite(const TensorMap& inputs, const nn::Module& model);
 
 /// Saves the batch and throws DivergedError.
 [[noreturn]] void throw_diverged(const DivergedStep& step);

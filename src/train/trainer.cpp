@@ -137,7 +137,7 @@ void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::stri
   report.grad_norm = grad_norm;
   report.epoch = progress_.epoch + 1;
   report.step = progress_.step + 1;
-  report.layer = first_non_finite(*model_, batch);
+  report.layer = first_non_finite({{"images", batch.images}}, *model_);
   report.folder = folder_ ? folder_->path() : "";
   throw_diverged(report);
 }

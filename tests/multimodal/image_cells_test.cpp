@@ -12,6 +12,7 @@
 
 #include "cytograd/io/cell_feature_file.h"
 #include "cytograd/io/file.h"
+#include "cytograd/multimodal/run.h"
 #include "io/expect_fault.h"
 #include "support/data.h"
 #include "support/temp_folder.h"
@@ -269,4 +270,23 @@ TEST_CASE("image cells: malformed HDF5 is an error, never a crash") {
   }
   for (const auto& entry : std::filesystem::directory_iterator(*data / "hdf5_malformed"))
     if (entry.is_regular_file()) CHECK_THROWS_AS(ImageCells(entry.path()), DataError);
+}
+
+TEST_CASE("features of another detector are refused") {
+  const TempFolder folder;
+  CellFeatureLayout layout;
+  layout.attributes = {{"weights_xxh3", "aa"}, {"h_level", "p4"}, {"mask_mode", "soft"}};
+  const std::string path = write(folder, {{.name = "a"}, {.name = "b"}}, layout);
+  const std::string detector = ImageCells(path).detector();
+  CHECK(detector == "weights_xxh3 aa, h_level p4, mask_mode soft");
+  Run run;
+  run.path = "runs/joint";
+  run.require_detector(detector, path);  // of a run that does not know its own
+  run.detector = detector;
+  run.require_detector(detector, path);
+  run.require_detector("", path);
+  run.detector = "weights_xxh3 bb, h_level p4, mask_mode soft";
+  const std::string text =
+      expect_fault<DataError>("features.detector", [&] { run.require_detector(detector, path); });
+  CHECK(text.find(path + ": features of " + detector) != std::string::npos);
 }

@@ -111,6 +111,7 @@ TEST_CASE("one side alone makes a run with one model") {
   rna.rna = fake_rna(kinds, 24);
   images.images = fake_images(kinds, 16);
   train_in(folder / "rna", config, rna);
+  images.images->detector = "weights_xxh3 aa";
   train_in(folder / "images", config, images);
   const Run a = load_run(folder / "rna"), b = load_run(folder / "images");
   CHECK(a.rna);
@@ -119,6 +120,7 @@ TEST_CASE("one side alone makes a run with one model") {
   CHECK_FALSE(b.rna);
   CHECK(b.image);
   CHECK(b.genes.empty());
+  CHECK(b.detector == "weights_xxh3 aa");
   CHECK_THROWS_AS(a.decode_images(Tensor::zeros({1, 50})), StateError);
   CHECK_THROWS_AS(b.decode_genes(Tensor::zeros({1, 50})), StateError);
 }

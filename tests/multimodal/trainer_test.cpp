@@ -247,7 +247,8 @@ TEST_CASE("data that cannot be trained on are refused, naming the side") {
   config.training.rna.batch = 54;
   const std::string text = error_of(data, config);
   CHECK(contains(text, "diverged at epoch 1, step 1: loss nan mse nan kl nan"));
-  CHECK(contains(text, "cells rna-"));
+  CHECK(contains(text, "first value that is not finite in the input x; cells rna-"));
+  CHECK(contains(text, "batch saved to "));
   CHECK(contains(text, "[nan]"));
 }
 

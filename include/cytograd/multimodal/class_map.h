@@ -18,6 +18,7 @@ struct ClassPair {
 
 struct ClassMap {
   std::vector<ClassPair> pairs;
+  std::string path = "";  ///< of the file it was read from, for messages
 };
 
 /// TOML, a table per pair:

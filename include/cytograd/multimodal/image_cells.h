@@ -52,6 +52,9 @@ class ImageCells {
   const std::vector<std::string>& notes() const;
   /// Of the names, labels, parts and values; equal files give equal texts.
   std::string hash() const;
+  /// What made h: the detector's weights (their xxh3 hash), the pyramid's level, how the mask was
+  /// used; features of another mean something else. "" if the file does not say.
+  const std::string& detector() const;
 
   /// @throws ValueError for a row out of range; FileError; DataError change, cells.form, h5ad.crash
   /// if the file is another by now

@@ -49,6 +49,12 @@ struct Run {
   ModelQuality image_quality, rna_quality;
   std::vector<std::string> warnings;  ///< of the training: collapse, classes often skipped
   std::string images_file, rna_file;  ///< that it was trained on, as given
+  std::string detector;               ///< whose features the image VAE knows; "" if unknown
+
+  /// Features of another detector would be encoded into nonsense. @param of_cells
+  /// ImageCells::detector() of the cells in `path`; "" passes, as does a run that does not know its
+  /// own. @throws DataError features.detector
+  void require_detector(const std::string& of_cells, const std::string& path) const;
 
   /// Images [n, 128, 128, 3] in 0..1 from latents [n, 50], float32, without graph.
   Tensor decode_images(const Tensor& z) const;

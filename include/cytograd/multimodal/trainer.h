@@ -54,7 +54,8 @@ struct RnaSource : CellSource {
 };
 struct ImageSource : CellSource {
   std::function<ImageBatch(const std::vector<int64_t>&)> batch;
-  int64_t channels = 256;  ///< of h
+  int64_t channels = 256;     ///< of h
+  std::string detector = "";  ///< that made h, as ImageCells says
 };
 /// Views; the cells have to outlive them.
 RnaSource rna_source(const RnaCells& cells, const CellSplit& split);

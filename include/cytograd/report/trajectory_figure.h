@@ -19,6 +19,7 @@ struct TrajectoryFigure {
   std::vector<std::string> highlight;
   /// [T][6], `multimodal::Morphology::values` of the mean path, NaN where there is none; or empty.
   std::vector<std::vector<double>> morphology;
+  double microns_per_pixel = 0;             ///< that it was measured with; 0: areas are in pixels
   std::vector<multimodal::Driver> drivers;  ///< of all genes, or empty
   std::string subtitle;
   bool outline = true;  ///< of the mean mask on the frames
