@@ -124,6 +124,8 @@ std::vector<CommandLine> CommandLine::subcommands() const {
   return out;
 }
 
+bool CommandLine::given(const std::string& name) const { return app_->count(name) > 0; }
+
 std::vector<std::string> CommandLine::option_names() const {
   std::vector<std::string> out;
   for (const CLI::Option* option : app_->get_options())

@@ -109,6 +109,8 @@ class CommandLine {
   CommandLine parent() const;
   /// Those below, in the order in which they were added.
   std::vector<CommandLine> subcommands() const;
+  /// Whether an option of this name was given at the last parse.
+  bool given(const std::string& name) const;
   /// Options by their long names, with the dashes.
   std::vector<std::string> option_names() const;
   /// Words that nothing took at the last parse.

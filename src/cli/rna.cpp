@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "cli/common.h"
+#include "cli/option_rules.h"
+#include "cli/rna_input.h"
 #include "cli/rna_summary.h"
 #include "cytograd/io/text.h"
 #include "cytograd/rna/cell_source.h"
@@ -21,20 +23,12 @@ struct InspectOptions : CommonOptions {
 };
 
 struct PreprocessCommand : CommonOptions {
+  CommandLine command;
   std::string file, source = "X", state = "auto", target = "10000", hvg = "seurat";
   int64_t n_top = 2432;
   double exclude_above = 0, clip = 10;
   bool exact = false, as_is = false;
 };
-
-// "raw" is raw/X, "layer:counts" is layers/counts.
-std::string matrix_of(const std::string& source) {
-  if (source == "raw") return "raw/X";
-  if (source.starts_with("layer:")) return "layers/" + source.substr(6);
-  if (source.empty() || source == "X") return source;
-  throw ConfigError("--expr-source expects X, raw or layer:NAME, got " + escape_control(source) +
-                    " [cli]");
-}
 
 void inspect(InspectOptions& o) {
   const rna::FileCells cells(o.file, matrix_of(o.source), 0);
@@ -82,20 +76,6 @@ std::string state_of(const PreprocessCommand& o, const rna::FileCells& cells) {
   return state;
 }
 
-// Genes that the column highly_variable of the file marks.
-std::vector<int64_t> marked_genes(const PreprocessCommand& o, const AnnTable& var) {
-  for (const auto& [name, column] : var.columns) {
-    const auto* flags = std::get_if<std::vector<bool>>(&column);
-    if (name != "highly_variable" || !flags) continue;
-    std::vector<int64_t> out;
-    for (size_t g = 0; g < flags->size(); ++g)
-      if ((*flags)[g]) out.push_back(static_cast<int64_t>(g));
-    if (!out.empty()) return out;
-  }
-  throw DataError(Fault{"h5ad.form", o.file, "var/highly_variable", "no gene is marked",
-                        "true and false per gene", "see --hvg seurat"});
-}
-
 rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCells& cells,
                                   const std::string& state) {
   rna::PreprocessOptions out;
@@ -111,7 +91,7 @@ rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCel
   if (o.hvg == "none") {
     out.variable = std::nullopt;
   } else if (o.hvg == "from-var") {
-    out.genes = marked_genes(o, cells.head().var);
+    out.genes = marked_genes(o.file, cells.head().var);
   } else {
     out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(o.hvg), .exact = o.exact};
     out.variable->n_top = o.n_top > 0 ? std::optional(o.n_top) : std::nullopt;
@@ -217,7 +197,20 @@ void write_as_is(const PreprocessCommand& o) {
   say(o, {count(out.obs), count(out.var), count(out.var), steps, cells.notes});
 }
 
+void check_given(const PreprocessCommand& o) {
+  const bool dispersion = o.hvg == "seurat" || o.hvg == "cell_ranger";
+  check_options(o.command, {{{"--expr-state", "--target", "--exclude-above", "--hvg", "--n-top",
+                              "--hvg-exact", "--clip"},
+                             !o.as_is,
+                             "without --as-is, which leaves values as they are"},
+                            {{"--n-top", "--hvg-exact"},
+                             dispersion,
+                             "with --hvg seurat or cell_ranger, got --hvg " + o.hvg},
+                            {{"--hvg-exact"}, o.n_top > 0, "with --n-top of 1 or more"}});
+}
+
 void preprocess(PreprocessCommand& o) {
+  check_given(o);
   if (!o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
                       " [cli]");
@@ -228,8 +221,12 @@ void preprocess(PreprocessCommand& o) {
   }
   const rna::FileCells cells(o.file, matrix_of(o.source));
   const std::string state = state_of(o, cells);
+  check_options(o.command, {{{"--target", "--exclude-above"},
+                             state == "counts",
+                             "with counts; " + escape_control(o.file) + ": " + cells.head().matrix +
+                                 " is normalised already (" + state + ", see --expr-state)"}});
   const rna::PreprocessOptions options = options_of(o, cells, state);
-  rna::Preprocessed p = rna::preprocess(cells, options);
+  rna::Preprocessed p = in_file(o.file, [&] { return rna::preprocess(cells, options); });
   if (state == "scaled") p.steps[0] = "input: divided by the deviation of each gene";
   Report report{cells.cells(), cells.genes(), static_cast<int64_t>(p.genes.size()), p.steps,
                 cells.head().notes};
@@ -268,6 +265,7 @@ void add_preprocess(CommandLine rna) {
   part.add_option("--clip", o->clip, "Largest scaled value").positive().show_default();
   add_common_options(part, *o, with_output | with_force);
   part.get_option("--output").required();
+  o->command = part;
   run_command(part, o, preprocess);
 }
 

@@ -138,8 +138,10 @@ Preprocessed preprocess(const CellSource& cells, const PreprocessOptions& option
   } else {
     for (int64_t g = 0; g < cells.genes(); ++g) out.genes.push_back(g);
   }
-  check<ValueError>(!out.genes.empty(), "preprocess",
-                    "no gene is highly variable; other limits, or keep all genes");
+  if (out.genes.empty())
+    throw DataError(Fault{"rna.values", "", "", "no gene is highly variable",
+                          "genes that vary between cells, within the limits",
+                          "choose a number of genes in place of limits, or keep all"});
   collect(cells, logarithms, options.keep_counts && !options.logarithms, out);
   out.scale = fit_scale(out.x, options.clip);
   out.steps.push_back(text("scale by deviation, clip=", options.clip, " low=", out.scale.low,

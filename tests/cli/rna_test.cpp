@@ -141,6 +141,14 @@ TEST_CASE("cyto rna preprocess: the same bytes for any number of threads; wrong 
   fails({"--target", "many"}, 2, "--target expects a number or median, got many");
   fails({"--expr-state", "scaled"}, 3, "[rna.values]");
   fails({"--hvg", "seurat_v3"}, 2, "seurat_v3");
+  fails({"--as-is", "--clip", "5", "--hvg", "none"}, 2, "--hvg and --clip go without --as-is");
+  fails({"--as-is", "--expr-state", "counts"}, 2, "--expr-state goes without --as-is");
+  fails({"--hvg", "none", "--n-top", "5"}, 2,
+        "--n-top goes with --hvg seurat or cell_ranger, got --hvg none [cli]");
+  fails({"--hvg", "from-var", "--hvg-exact"}, 2, "--hvg-exact goes with --hvg seurat");
+  fails({"--n-top", "0", "--hvg-exact"}, 2, "--hvg-exact goes with --n-top of 1 or more");
+  fails({"--expr-state", "lognorm", "--target", "median"}, 2,
+        "--target goes with counts; " + path + ": X is normalised already (lognorm");
   CHECK(cyto({"rna", "preprocess", path, "-o", folder / "x.csv"}).exit == 2);
   CHECK(cyto({"rna", "preprocess", path, "-o", out}).exit == 4);
   AnnData bad = made();
@@ -236,4 +244,21 @@ TEST_CASE("cyto rna preprocess: scanpy reads it") {
                         "assert list(a.uns['cyto_steps'])[1] == 'log1p base=e'\n");
   const std::string command = std::string(python) + " " + (folder / "check.py") + " " + out;
   CHECK(std::system(command.c_str()) == 0);
+}
+
+TEST_CASE("cyto rna preprocess: no gene varies") {
+  const TempFolder folder;
+  AnnData d = made();
+  CsrMatrix same{4, 2, {3, 3, 3, 3, 3, 3, 3, 3}, {0, 1, 0, 1, 0, 1, 0, 1}, {0, 2, 4, 6, 8}};
+  d.X = same;
+  d.obs = {{"a", "b", "c", "d"}, {}};
+  d.var = {{"MPO", "CD34"}, {}};
+  d.obsm.clear();
+  const std::string path = folder / "cells.h5ad";
+  write_h5ad(path, d);
+  const auto result = cyto({"rna", "preprocess", path, "-o", folder / "out.h5ad", "--n-top", "0"});
+  CHECK(result.exit == 3);
+  CHECK(result.err.find(path + ": no gene is highly variable; expected genes that vary") !=
+        std::string::npos);
+  CHECK(result.err.find("[rna.values]") != std::string::npos);
 }

@@ -121,7 +121,7 @@ struct Preprocessed {
   std::vector<std::string> steps;  ///< what was done with which numbers, for people and files
 };
 /// normalise_total, log1p, highly_variable_genes, columns_of, fit_scale. For cells of a file see
-/// cytograd/rna/cell_source.h. @throws as those
+/// cytograd/rna/cell_source.h. @throws as those; DataError rna.values if no gene is highly variable
 Preprocessed preprocess(const CsrMatrix& x, const PreprocessOptions& options = {});
 
 }  // namespace cytograd::rna
