@@ -124,6 +124,65 @@ TEST_CASE("highly variable genes: cell_ranger by hand") {
   near_all({found.normalised[4], found.normalised[12], found.normalised[20], found.normalised[36]},
            {-.867580, -.481400, .481400, 3.659585}, 5e-5);
   CHECK(found.genes == std::vector<int64_t>{36});
+  // The edges: percentiles 10, 15, ... 100 of the means, straight between two of them.
+  std::vector<double> sorted = found.mean;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<double> edges;
+  for (int percent = 10; percent <= 100; percent += 5) {
+    const double at = percent / 100.0 * 39;
+    const auto below = static_cast<size_t>(at), above = std::min(below + 1, size_t{39});
+    edges.push_back(sorted[below] +
+                    (at - static_cast<double>(below)) * (sorted[above] - sorted[below]));
+  }
+  near_all({edges[0], edges[1], edges[2], edges.back()}, {.587215, .641207, .715728, 1.787533},
+           1e-6);
+  const auto genes_in = [&](double low, double high) {  // closed on the right
+    std::vector<size_t> out;
+    for (size_t g = 0; g < 40; ++g)
+      if (found.mean[g] > low && found.mean[g] <= high) out.push_back(g);
+    return out;
+  };
+  CHECK(genes_in(0, edges[0]) == std::vector<size_t>{4, 12, 20, 36});
+  // Median and deviation of that bin are the line from dispersions to normalised ones.
+  const double deviation =
+      (found.dispersion[36] - found.dispersion[4]) / (found.normalised[36] - found.normalised[4]);
+  near_all({found.dispersion[4] - found.normalised[4] * deviation, deviation}, {.257138, .036289},
+           1e-6);
+  int pairs = 0;
+  for (size_t bin = 1; bin < edges.size(); ++bin) {
+    const std::vector<size_t> genes = genes_in(edges[bin - 1], edges[bin]);
+    if (genes.size() != 2) continue;
+    ++pairs;
+    const double a = found.normalised[genes[0]], b = found.normalised[genes[1]];
+    near_all({std::min(a, b), std::max(a, b)}, {-.674490, .674490});
+  }
+  CHECK(pairs == 18);
+}
+
+TEST_CASE("highly variable genes: a factor on all counts does not count under a fixed target") {
+  const CsrMatrix raw = counts(97, 30, 2);
+  const auto found = [&](float factor, std::optional<double> target, HvgFlavour flavour) {
+    CsrMatrix x = raw;
+    for (float& v : x.values) v *= factor;
+    normalise_total(x, {.target = target});
+    log1p(x);
+    return highly_variable_genes(x, {.flavour = flavour, .n_top = 10});
+  };
+  for (const auto flavour : {HvgFlavour::seurat, HvgFlavour::cell_ranger}) {
+    const VariableGenes once = found(1, 1e4, flavour), thrice = found(3, 1e4, flavour);
+    // A power of two moves no digit of a float; another factor does, in the last place.
+    near_all(found(4, 1e4, flavour).normalised, once.normalised, 0);  // NaN where there is none
+    CHECK(thrice.genes == once.genes);
+    // Bins of two genes whose dispersions are nearly alike divide by what little parts them.
+    near_all(thrice.normalised, once.normalised, 1e-3);
+    // The median of the sums follows the factor, the logarithm does not.
+    const VariableGenes median = found(1, std::nullopt, flavour),
+                        larger = found(4, std::nullopt, flavour);
+    double most = 0;
+    for (size_t g = 0; g < 30; ++g)
+      most = std::max(most, std::abs(median.normalised[g] - larger.normalised[g]));
+    CHECK(most > .01);
+  }
 }
 
 TEST_CASE("highly variable genes: order of cells and threads do not count; ties; cut-offs") {

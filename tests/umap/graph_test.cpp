@@ -79,6 +79,26 @@ TEST_CASE("umap graph: seven points (U1)") {
   check_all(none.sigma, {4.870239, 4.400757, 6.031616, 7.003662, 5.704102, 6.244141, 8.121216});
 }
 
+TEST_CASE("umap graph: one row of distances, and the union of two memberships") {
+  const Neighbors near{1, 4, {0, 1, 2, 3}, {0, 1, 2, 4}};
+  const Scales s = smooth_scales(near);
+  // Bisection ends where the sum is within 1e-5 of log2(4). The slope of the sum is 0.239, that of
+  // the memberships .0997 and .139.
+  const auto within = [](float got, double expected, double slope) {
+    CAPTURE(got);
+    CHECK_FALSE(!(std::abs(got - expected) <= 1e-5 * slope / .239 + half_digit));
+  };
+  CHECK(s.rho == std::vector<float>{1});
+  within(s.sigma[0], 2.616123, 1);
+  const Graph row = membership(near, s, 4);
+  CHECK(row.edges() == 3);  // none to itself
+  CHECK(row.at(0, 1) == 1);
+  within(row.at(0, 2), .682328, .0997);
+  within(row.at(0, 3), .317672, .139);
+  const Graph both{2, 2, {0, 1, 2}, {1, 0}, {.682328f, .3f}};
+  check_edges(fuzzy_union(both), {{0, 1, .777630}});
+}
+
 TEST_CASE("umap graph: duplicates meet the floors of sigma (U2)") {
   const Neighbors near{3, 4, std::vector<int32_t>(12), {0, 0, 0, 0, 0, 0, 0, 1, 0, .5f, .5f, .5f}};
   const Scales s = smooth_scales(near);
