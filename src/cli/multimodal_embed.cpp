@@ -3,6 +3,8 @@
 
 #include "cli/cell_pictures.h"
 #include "cli/multimodal.h"
+#include "cli/option_rules.h"
+#include "cli/rna_input.h"
 #include "cytograd/autograd/grad_mode.h"
 #include "cytograd/io/h5ad_extend.h"
 #include "cytograd/io/text.h"
@@ -23,17 +25,10 @@ namespace {
 using namespace multimodal;
 
 struct Options : CommonOptions {
+  CommandLine command;
   std::string run, rna, images, labels, pictures, source = "X", state = "auto", label_column;
   bool umap = false;
 };
-
-std::string matrix_of(const std::string& source) {
-  if (source == "raw") return "raw/X";
-  if (source.starts_with("layer:")) return "layers/" + source.substr(6);
-  if (source.empty() || source == "X") return "";
-  throw ConfigError("--expr-source expects X, raw or layer:NAME, got " + escape_control(source) +
-                    " [cli]");
-}
 
 // encode(rows) for all rows in turn, [cells, 50] on the host.
 template <class Encode>
@@ -157,10 +152,13 @@ int64_t embed_images(const Options& o, const Run& run, Device device) {
 void run(Options& o) {
   if (o.rna.empty() == o.images.empty())
     throw ConfigError("expected one of --rna FILE and --images FILE.h5 [cli]");
-  if (!o.labels.empty() && o.images.empty())
-    throw ConfigError("--image-labels goes with --images [cli]");
-  if (!o.pictures.empty() && o.images.empty())
-    throw ConfigError("--pictures goes with --images [cli]");
+  check_options(
+      o.command,
+      {{{"--image-labels", "--pictures"}, !o.images.empty(), "with --images"},
+       {{"--expr-source", "--expr-state", "--label-column"}, !o.rna.empty(), "with --rna"},
+       {{"--label-column"},
+        !o.rna.ends_with(".h5ad"),
+        "with other files than .h5ad, whose columns are copied"}});
   if (!o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
                       " [cli]");
@@ -183,7 +181,7 @@ void run(Options& o) {
 
 void add_multimodal_embed(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CommandLine command =
+  CommandLine command = options->command =
       add_command(multimodal, "embed", "Write latents of cells of either side as h5ad",
                   "cyto multimodal embed --run runs/joint --rna new.h5ad -o new-latents.h5ad\n"
                   "cyto multimodal embed --run runs/joint --images cells.h5 -o cells.h5ad --umap\n"

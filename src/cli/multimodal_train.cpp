@@ -4,13 +4,16 @@
 
 #include "cli/multimodal.h"
 #include "cli/narrator.h"
+#include "cli/option_rules.h"
+#include "cli/rna_input.h"
 #include "cytograd/core/cuda.h"
 #include "cytograd/io/file.h"
 #include "cytograd/io/text.h"
 #include "cytograd/multimodal/trainer.h"
-#include "cytograd/rna/expression.h"
+#include "cytograd/rna/cell_source.h"
 #include "cytograd/train/environment.h"
 #include "cytograd/train/stop.h"
+#include "multimodal/kept_genes.h"
 
 /// @file
 /// `cyto multimodal train`.
@@ -22,23 +25,49 @@ using namespace multimodal;
 namespace fs = std::filesystem;
 
 struct Options : CommonOptions {
+  CommandLine command;
   std::string preset = "joint", resume;
   std::string source = "X";
   CellFiles files;
   std::map<std::string, std::string> settings;  // by key, as given
 };
 
-// "raw" is raw/X, "layer:counts" is layers/counts.
-std::string matrix_of(const std::string& source) {
-  if (source == "raw") return "raw/X";
-  if (source.starts_with("layer:")) return "layers/" + source.substr(6);
-  if (source.empty() || source == "X") return "";
-  throw ConfigError("--expr-source expects X, raw or layer:NAME, got " + escape_control(source) +
-                    " [cli]");
-}
-
 bool lacks_reference(const Options& o) {
   return !o.files.rna.empty() && o.files.reference.empty() && o.preset != "rna_published";
+}
+
+// The options of all settings of a part of config.toml, and some more.
+std::vector<std::string> options_of(RunConfig config, const std::string& part,
+                                    std::vector<std::string> more) {
+  for (const Setting& setting : settings_of(config))
+    if (setting.key.starts_with(part + ".") && !setting.option.empty())
+      more.push_back(setting.option);
+  return more;
+}
+
+// What is asked for of cells, terms and batches that there are none of.
+void check_given(const Options& o, const RunConfig& config) {
+  const CellFiles& f = config.files;
+  const TrainingOptions& t = config.training;
+  const bool rna = !f.rna.empty(), images = !f.images.empty(), mmd = t.align.starts_with("mmd");
+  const bool dispersion = f.hvg == "seurat" || f.hvg == "cell_ranger";
+  check_options(
+      o.command,
+      {{options_of(config, "rna",
+                   {"--label-column", "--tissue-column", "--group-column", "--reference",
+                    "--expr-source", "--expr-state", "--hvg", "--n-top", "--hvg-exact"}),
+        rna, "with --rna"},
+       {options_of(config, "image", {"--image-labels", "--keep-undetected", "--keep-empty"}),
+        images, "with --images"},
+       {options_of(config, "align", {"--map"}), rna && images, "with --rna and --images"},
+       {{"--phi", "--cosine-on"}, !f.reference.empty(), "with --reference"},
+       {{"--align-kl"}, !mmd, "with --align moments or moments_unbiased, got --align " + t.align},
+       {{"--mmd-cells"}, mmd, "with --align mmd or mmd_unbiased, got --align " + t.align},
+       {{"--balanced-cells"}, t.balanced, "with --balanced-batches true, got false"},
+       {{"--n-top", "--hvg-exact"},
+        dispersion,
+        "with --hvg seurat or cell_ranger, got --hvg " + f.hvg},
+       {{"--hvg-exact"}, f.n_top > 0, "with --n-top of 1 or more"}});
 }
 
 RunConfig config_of(const Options& o) {
@@ -51,19 +80,13 @@ RunConfig config_of(const Options& o) {
   if (out.files.rna.empty() && out.files.images.empty())
     throw ConfigError(
         "expected cells to train on; pass --rna FILE, --images FILE.h5 or both [cli]");
-  if (out.files.rna.empty() &&
-      !(out.files.reference + out.files.label_column + out.files.tissue_column).empty())
-    throw ConfigError("--reference, --label-column and --tissue-column go with --rna [cli]");
-  if (out.files.images.empty() && !out.files.image_labels.empty())
-    throw ConfigError("--image-labels goes with --images [cli]");
-  if (!out.files.map.empty() && (out.files.rna.empty() || out.files.images.empty()))
-    throw ConfigError("--map goes with --rna and --images [cli]");
   for (const Setting& setting : settings_of(out)) {
     const auto given = o.settings.find(setting.key);
     if (given != o.settings.end() && !given->second.empty())
       set_setting(setting, given->second, setting.option);
   }
   check_config(out);
+  check_given(o, out);
   return out;
 }
 
@@ -76,8 +99,8 @@ RnaCellOptions rna_options(const CellFiles& files) {
   out.group_column = files.group_column;
   out.reference = files.reference;
   out.variable = std::nullopt;
-  if (files.hvg == "none") return out;
-  out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(files.hvg)};
+  if (files.hvg == "none" || files.hvg == "from-var") return out;
+  out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(files.hvg), .exact = files.hvg_exact};
   out.variable->n_top = files.n_top > 0 ? std::optional(files.n_top) : std::nullopt;
   return out;
 }
@@ -93,12 +116,23 @@ struct Cells {
   TrainingData data;
 };
 
+// The genes that the file marks, of cells with all of its genes.
+RnaCells with_marked_genes(RnaCells cells, const CellFiles& files, const CellSplit& split) {
+  const rna::FileCells head(files.rna, files.matrix, 0);
+  return with_genes(std::move(cells), marked_genes(files.rna, head.head().var),
+                    split.rows("train"));
+}
+
 void read_rna(const RunConfig& config, Cells& out) {
   CellSplit split;
-  out.rna = read_rna_cells(config.files.rna, rna_options(config.files), [&](const RnaCells& head) {
-    split = split_cells(head.labels, head.groups, config.training);
-    return split.rows("train");
+  const CellFiles& files = config.files;
+  out.rna = in_file(files.rna, [&] {
+    return read_rna_cells(files.rna, rna_options(files), [&](const RnaCells& head) {
+      split = split_cells(head.labels, head.groups, config.training);
+      return split.rows("train");
+    });
   });
+  if (files.hvg == "from-var") out.rna = with_marked_genes(std::move(*out.rna), files, split);
   for (const std::string& step : out.rna->steps) console().detail(step);
   say(out.rna->notes);
   for (const std::string& note : split.notes) console().warn("RNA: " + note);
@@ -190,12 +224,12 @@ void begin(const RunFolder& folder, const RunConfig& config, Device device) {
 }
 
 void go_on(const Options& o, Device device) {
-  if (!o.output.empty() || o.force)
-    throw ConfigError("--resume RUN goes on in RUN; leave --output and --force out [cli]");
-  for (const auto& [key, text] : o.settings)
-    if (!text.empty())
-      throw ConfigError(Fault{"cfg", "", key, "a setting beside --resume",
-                              "none: the run keeps those it began with", ""});
+  const std::vector<std::string> counting = {"--resume",  "--device",      "--kernels",
+                                             "--threads", "--quiet",       "--verbose",
+                                             "--json",    "--no-progress", "--no-color"};
+  check_options(o.command, {{options_but(o.command, counting), false,
+                             "without --resume: the run keeps the files and settings that it began "
+                             "with"}});
   const RunFolder folder = RunFolder::resume(o.resume);
   if (!folder.note().empty()) console().note(folder.note());
   catch_stop_signals();
@@ -245,10 +279,12 @@ void add_cell_options(CommandLine command, Options& o) {
   command.add_option("--expr-state", f.state, "auto, counts, lognorm or scaled")
       .one_of({"auto", "counts", "lognorm", "scaled"})
       .show_default();
-  command.add_option("--hvg", f.hvg, "How genes are chosen: seurat, cell_ranger or none (all)")
-      .one_of({"seurat", "cell_ranger", "none"})
+  command
+      .add_option("--hvg", f.hvg, "Genes: seurat, cell_ranger, from-var (as marked) or none (all)")
+      .one_of({"seurat", "cell_ranger", "from-var", "none"})
       .show_default();
   command.add_option("--n-top", f.n_top, "Genes to choose; 0: by cut-offs").show_default();
+  command.add_flag("--hvg-exact", f.hvg_exact, "Exactly --n-top: of genes that tie the first ones");
   command.add_flag("--keep-undetected", f.keep_undetected, "Also cells that no detection was on");
   command.add_flag("--keep-empty", f.keep_empty, "Also cells with an empty mask");
 }
@@ -257,7 +293,7 @@ void add_cell_options(CommandLine command, Options& o) {
 
 void add_multimodal_train(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CommandLine command = add_command(
+  CommandLine command = options->command = add_command(
       multimodal, "train", "Train the two VAEs and write a run folder",
       "cyto multimodal train --rna atlas.h5ad --images cells.h5 --image-labels labels.csv "
       "--map map.toml -o runs/joint\n"

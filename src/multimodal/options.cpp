@@ -143,7 +143,7 @@ void check_config(const RunConfig& config) {
   one_of("image.reduction", o.image_reduction, {"sum", "mean", "masked_mean"});
   check_alignment(o);
   for (const auto& [name, value] : o.deltas) at_least(("deltas." + name).c_str(), value, 0);
-  one_of("files.hvg", config.files.hvg, {"seurat", "cell_ranger", "none"});
+  one_of("files.hvg", config.files.hvg, {"seurat", "cell_ranger", "from-var", "none"});
   one_of("files.state", config.files.state, {"auto", "counts", "lognorm", "scaled"});
   at_least("files.n_top", static_cast<double>(config.files.n_top), 0);
 }
@@ -205,6 +205,7 @@ std::vector<Setting> settings_of(RunConfig& config) {
       {"files.reference", "", "", &f.reference},
       {"files.hvg", "", "", &f.hvg},
       {"files.n_top", "", "", &f.n_top},
+      {"files.hvg_exact", "", "", &f.hvg_exact},
       {"files.keep_undetected", "", "", &f.keep_undetected},
       {"files.keep_empty", "", "", &f.keep_empty}};
   out.insert(out.end(), rest.begin(), rest.end());

@@ -64,8 +64,9 @@ struct CellFiles {
   std::string rna, images, image_labels, map;  ///< "" none; the map: equal names
   std::string matrix, state = "auto";          ///< as RnaCellOptions
   std::string label_column, tissue_column, group_column, reference;
-  std::string hvg = "seurat";  ///< or "cell_ranger", "none" for all genes
+  std::string hvg = "seurat";  ///< or "cell_ranger", "from-var" as marked, "none" for all genes
   int64_t n_top = 2432;        ///< 0: by cut-offs
+  bool hvg_exact = false;      ///< of genes that tie the first ones
   bool keep_undetected = false, keep_empty = false;
 };
 
