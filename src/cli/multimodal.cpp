@@ -24,4 +24,12 @@ void add_multimodal_command(CommandLine app) {
 const Command registered{48, add_multimodal_command};
 
 }  // namespace
+
+void require_both(const multimodal::Run& run, const std::string& command) {
+  if (run.image && run.rna) return;
+  throw ConfigError(Fault{"cli", run.path, "",
+                          std::string("the run has no ") + (run.image ? "RNA" : "image") + " VAE",
+                          "a run on images and RNA, for cyto multimodal " + command, ""});
+}
+
 }  // namespace cytograd::cli

@@ -284,9 +284,7 @@ void report(Options& o) {
   std::vector<CsvTable> tables;  // before the run, which takes longer
   for (const std::string& folder : o.paths) tables.push_back(read_csv(folder + "/path.csv"));
   const multimodal::Run run = multimodal::load_run(o.run);
-  if (!run.image || !run.rna)
-    throw StateError(std::string("the run has no ") + (run.image ? "RNA" : "image") +
-                     " VAE: cyto multimodal report expects both [cli]");
+  require_both(run, "report");
   const int64_t width = run.image_cells.mu.size(1);
   std::vector<LatentPath> paths;
   for (size_t i = 0; i < tables.size(); ++i)

@@ -6,6 +6,7 @@
 
 #include "cli/multimodal.h"
 #include "cli/multimodal_path.h"
+#include "cli/option_rules.h"
 #include "cli/session.h"
 #include "cli/unlabelled.h"
 #include "cytograd/io/file.h"
@@ -25,7 +26,9 @@ using multimodal::Trajectory;
 using nlohmann::ordered_json;
 
 struct Options : CommonOptions {
+  CommandLine command;
   std::string run, from, to, kind = "anchored", clusters = "3", thin = "0", lineage, name;
+  std::string optimizer = "lbfgs";
   std::string classifier, images;
   std::vector<std::string> via, through, stages, genes;
   int64_t points = 100, samples = 20, anchors = 20, permutations = 1000;
@@ -41,7 +44,7 @@ struct Measured {
   std::vector<std::string> highlight, notes;
 };
 
-std::vector<std::string> stations_of(const Options& o) {
+std::vector<std::string> named_stations(const Options& o) {
   const bool ends = !o.from.empty() || !o.to.empty() || !o.via.empty();
   if (ends != o.through.empty())
     throw ConfigError("expects either --from A --to B or --through A,B,... [cli]");
@@ -50,6 +53,17 @@ std::vector<std::string> stations_of(const Options& o) {
   std::vector<std::string> out = {o.from};
   out.insert(out.end(), o.via.begin(), o.via.end());
   out.push_back(o.to);
+  return out;
+}
+
+std::vector<std::string> stations_of(const Options& o) {
+  std::vector<std::string> out = named_stations(o);
+  if (out.size() < 2)
+    throw ConfigError("--through expects two stations or more, got " + std::to_string(out.size()) +
+                      " [cli]");
+  if (o.kind != "anchored" && out.size() != 2)
+    throw ConfigError("--kind " + o.kind + " expects two stations, from one cell to another, got " +
+                      std::to_string(out.size()) + "; --kind anchored takes several [cli]");
   return out;
 }
 
@@ -86,6 +100,7 @@ multimodal::TrajectoryOptions trajectory_options(const Options& o, const Run& ru
   out.thin = threshold_of(o, run.genes.size());
   out.seed = o.seed;
   out.force = o.force;
+  out.optimizer = o.optimizer == "adam" ? gp::Optimizer::adam : gp::Optimizer::lbfgs;
   return out;
 }
 
@@ -238,6 +253,7 @@ ordered_json summary_of(const Options& o, const Trajectory& path, const Measured
   out["steps"] = path.t.size();
   out["samples"] = path.samples.size(0);
   out["genes"] = path.genes.size();
+  if (o.kind == "anchored") out["optimizer"] = o.optimizer;
   for (const gp::Parameter& p : path.path.kernel.parameters()) out["kernel"][p.name] = p.value;
   out["clusters"] = ordered_json::array();
   for (const cluster::GeneCluster& c : path.clusters.clusters)
@@ -287,7 +303,20 @@ void write_all(const Options& o, const Trajectory& path, const Measured& measure
   say_next({o.output}, "open " + shell_word(file("page.html")));
 }
 
+void check_given(const Options& o) {
+  const bool anchored = o.kind == "anchored";
+  check_options(
+      o.command,
+      {{{"--anchors", "--gp-opt"}, anchored, "with --kind anchored, got --kind " + o.kind},
+       {{"--permutations"}, !o.no_drivers, "without --no-drivers"}});
+  if (anchored && o.optimizer == "lbfgs" && !gp::has_lbfgs())
+    throw ConfigError(
+        "--gp-opt lbfgs expects a program built with NLopt, which this one is not; pass --gp-opt "
+        "adam [cli]");
+}
+
 void run(Options& o) {
+  check_given(o);
   check_output(o);
   (void)stations_of(o);
   (void)clusters_of(o);
@@ -298,6 +327,7 @@ void run(Options& o) {
   std::optional<TrainedModel> classifier;
   if (!o.classifier.empty()) classifier = load_trained(o.classifier, "best", Device::cpu());
   Run loaded = multimodal::load_run(o.run);
+  require_both(loaded, "trajectory");
   if (!o.images.empty()) loaded.images_file = o.images;
   for (const std::string& warning : loaded.warnings) console().warn(escape_control(warning));
   const std::vector<std::string> stages = stages_of(o, loaded, classifier);
@@ -331,6 +361,11 @@ void add_path_options(CommandLine command, Options& o) {
       .range(1, 10'000)
       .show_default();
   command
+      .add_option("--gp-opt", o.optimizer,
+                  "How the Gaussian process is fitted: lbfgs, or adam, which needs no NLopt")
+      .one_of({"lbfgs", "adam"})
+      .show_default();
+  command
       .add_option("--thin", o.thin,
                   "Leave steps out whose genes change less than this in sum; published: 0.0999 per "
                   "2,432 genes")
@@ -358,7 +393,7 @@ void add_gene_options(CommandLine command, Options& o) {
 
 void add_multimodal_trajectory(CommandLine multimodal) {
   auto options = std::make_shared<Options>();
-  CommandLine command = add_command(
+  CommandLine command = options->command = add_command(
       multimodal, "trajectory", "A path from one kind of cell to another, decoded",
       "cyto multimodal trajectory --run RUN --from myeloblast --to neutrophil -o path\n"
       "cyto multimodal trajectory --run RUN --through blast,myelocyte,neutrophil -o path\n"

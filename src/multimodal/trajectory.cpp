@@ -72,7 +72,10 @@ gp::Path path_through(const Run& run, const std::vector<Station>& stations,
   }
   Tensors groups;
   for (const Station& s : stations) groups.push_back(latents_of(run, s));
-  return gp::anchored_path(groups, {.anchors = o.anchors, .points = o.points, .seed = o.seed});
+  return gp::anchored_path(groups, {.anchors = o.anchors,
+                                    .points = o.points,
+                                    .seed = o.seed,
+                                    .fit = {.optimizer = o.optimizer}});
 }
 
 void note_stations(const Run& run, const std::vector<Station>& stations, Trajectory& out) {
@@ -136,6 +139,24 @@ void add_bands(const Run& run, const Tensor& samples, const std::vector<int64_t>
   });
 }
 
+cluster::GeneClusterOptions cluster_options(const TrajectoryOptions& o) {
+  return {.shape = {.k = o.clusters, .seed = o.seed}};
+}
+
+// Before the samples are decoded, which takes long.
+void check_clusters(const Run& run, const TrajectoryOptions& o, const cluster::Curves& fold) {
+  const double flat = cluster_options(o).flat_range;
+  int64_t moving = 0;
+  for (int64_t g = 0; g < fold.rows; ++g) {
+    const auto [least, largest] = std::minmax_element(fold.row(g).begin(), fold.row(g).end());
+    moving += *largest - *least >= flat;
+  }
+  check<ValueError>(moving == 0 || o.clusters <= moving, op, escape_control(run.path),
+                    ": clusters: k expects at most ", moving,
+                    ", the genes that are not flat along the path, got ", o.clusters,
+                    "; fewer clusters, or auto [cli]");
+}
+
 void decode(const Run& run, const TrajectoryOptions& o, Trajectory& out) {
   const NoGrad no_grad;
   const Tensor mean = out.path.mean.to(Dtype::float32);
@@ -149,6 +170,7 @@ void decode(const Run& run, const TrajectoryOptions& o, Trajectory& out) {
   for (const int64_t k : kept) out.t.push_back(t[static_cast<size_t>(k)]);
   out.expression = columns(expression, kept);
   out.fold = columns(fold, kept);
+  check_clusters(run, o, out.fold);
   const Tensor samples = gp::draw(out.path, o.samples, o.seed).to(Dtype::float32);
   add_bands(run, samples, kept, out);
   out.mean = index_select(mean, 0, index);
@@ -158,7 +180,7 @@ void decode(const Run& run, const TrajectoryOptions& o, Trajectory& out) {
 }
 
 void add_clusters(const TrajectoryOptions& o, Trajectory& out) {
-  out.clusters = cluster::cluster_genes(out.fold, {.shape = {.k = o.clusters, .seed = o.seed}});
+  out.clusters = cluster::cluster_genes(out.fold, cluster_options(o));
   if (out.clusters.clusters.empty())
     out.notes.push_back("all genes are flat along the path: there are no clusters");
   for (const cluster::GeneCluster& c : out.clusters.clusters)

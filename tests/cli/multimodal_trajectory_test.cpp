@@ -36,6 +36,16 @@ TEST_CASE("cyto multimodal trajectory: what it refuses before any work") {
   says(trajectory({"--from", "a", "--to", "b", "--clusters", "0"}, out), 2,
        "--clusters expects a number of at least 1 or auto, got 0");
   says(trajectory({"--from", "a", "--to", "b", "--kind", "curly"}, out), 2, "two-point");
+  says(trajectory({"--through", "a"}, out), 2, "--through expects two stations or more, got 1");
+  says(trajectory({"--through", "a,b,c", "--kind", "straight"}, out), 2,
+       "--kind straight expects two stations, from one cell to another, got 3");
+  says(trajectory({"--from", "a", "--to", "b", "--kind", "two-point", "--anchors", "5"}, out), 2,
+       "--anchors goes with --kind anchored, got --kind two-point");
+  says(trajectory({"--from", "a", "--to", "b", "--kind", "straight", "--gp-opt", "adam"}, out), 2,
+       "--gp-opt goes with --kind anchored");
+  says(trajectory({"--from", "a", "--to", "b", "--no-drivers", "--permutations", "9"}, out), 2,
+       "--permutations goes without --no-drivers");
+  says(trajectory({"--from", "a", "--to", "b", "--gp-opt", "newton"}, out), 2, "lbfgs");
   says(trajectory({"--from", "a", "--to", "b"}, out), 4, "[run.missing]");
   CHECK(folder.count() == 0);
   write_file_atomically(folder / "file", "x");

@@ -34,7 +34,8 @@ struct TrajectoryOptions {
   /// 2,432 genes.
   double thin = 0;
   uint64_t seed = 0;
-  bool force = false;  ///< also for a run that warned of collapse
+  bool force = false;                              ///< also for a run that warned of collapse
+  gp::Optimizer optimizer = gp::Optimizer::lbfgs;  ///< that fits the kernel of anchored paths
 };
 
 /// How far a path is from the cells: percentile, among cells, of the distance to the 15-th nearest
