@@ -138,6 +138,7 @@ int64_t embed_images(const Options& o, const Run& run, Device device) {
   if (!run.image) throw StateError("the run has no image VAE: it was trained on RNA alone [cli]");
   CellPictures pictures(o.pictures, o.force);
   const ImageCells cells(o.images, {.labels = o.labels});
+  run.require_detector(cells.detector(), o.images);
   for (const std::string& note : cells.notes()) console().note(note);
   DenseMatrix mu = encoded(cells.size(), 64, [&](const std::vector<int64_t>& rows) {
     return run.image->encode(cells.batch(rows).h.to(device));

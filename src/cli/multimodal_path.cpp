@@ -21,16 +21,18 @@ using multimodal::Trajectory;
 std::string number(double v) { return std::isfinite(v) ? format_float(static_cast<float>(v)) : ""; }
 
 // [steps][scores] of frames [T, side, side, 3] and masks [T, side, side].
-std::vector<std::vector<double>> measure(const Tensor& frames, const Tensor& masks) {
+std::vector<std::vector<double>> measure(const Tensor& frames, const Tensor& masks,
+                                         double microns_per_pixel = 1) {
   const int64_t steps = frames.size(0), side = frames.size(1), area = side * side;
   const std::vector<float> rgb = frames.to_vector<float>(), mask = masks.to_vector<float>();
   std::vector<std::vector<double>> out(static_cast<size_t>(steps));
   parallel_for(steps, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const auto values = multimodal::measure_morphology(
-                              {rgb.begin() + i * area * 3, rgb.begin() + (i + 1) * area * 3},
-                              {mask.begin() + i * area, mask.begin() + (i + 1) * area}, side)
-                              .values();
+      const auto values =
+          multimodal::measure_morphology(
+              {rgb.begin() + i * area * 3, rgb.begin() + (i + 1) * area * 3},
+              {mask.begin() + i * area, mask.begin() + (i + 1) * area}, side, microns_per_pixel)
+              .values();
       out[static_cast<size_t>(i)].assign(values.begin(), values.end());
     }
   });
@@ -56,9 +58,23 @@ std::vector<std::string> driver_header() {
 
 }  // namespace
 
-std::vector<std::vector<double>> path_morphology(const Trajectory& path) {
+std::vector<std::vector<double>> path_morphology(const Trajectory& path, double microns_per_pixel) {
   if (!path.masks.defined()) return {};
-  return measure(path.frames, path.masks);
+  return measure(path.frames, path.masks, microns_per_pixel > 0 ? microns_per_pixel : 1);
+}
+
+std::vector<std::string> missing_scores(const std::vector<std::vector<double>>& morphology) {
+  std::vector<std::string> out;
+  for (size_t m = 0; m < Morphology::names.size(); ++m) {
+    const auto missing =
+        std::count_if(morphology.begin(), morphology.end(),
+                      [m](const std::vector<double>& scores) { return std::isnan(scores[m]); });
+    if (missing > 0)
+      out.push_back(std::string(Morphology::names[m]) + " cannot be measured at " +
+                    std::to_string(missing) + " of " + std::to_string(morphology.size()) +
+                    " steps");
+  }
+  return out;
 }
 
 std::vector<Driver> path_drivers(const multimodal::Run& run, const Trajectory& path,

@@ -14,7 +14,11 @@
 namespace cytograd::cli {
 
 /// Morphology of every decoded frame with its mask: [steps][scores]; empty without masks.
-std::vector<std::vector<double>> path_morphology(const multimodal::Trajectory& path);
+/// @param microns_per_pixel  of the decoded images; 0: areas are in pixels
+std::vector<std::vector<double>> path_morphology(const multimodal::Trajectory& path,
+                                                 double microns_per_pixel);
+/// Scores that steps of the path do not have, with their number.
+std::vector<std::string> missing_scores(const std::vector<std::vector<double>>& morphology);
 
 /// Genes beside morphology over the sampled paths; without masks, changes and times only.
 std::vector<multimodal::Driver> path_drivers(const multimodal::Run& run,

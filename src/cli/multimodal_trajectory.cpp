@@ -32,6 +32,7 @@ struct Options : CommonOptions {
   std::string classifier, images;
   std::vector<std::string> via, through, stages, genes;
   int64_t points = 100, samples = 20, anchors = 20, permutations = 1000;
+  double microns_per_pixel = 0;
   bool no_drivers = false;
 };
 
@@ -196,14 +197,27 @@ void note_elsewhere(const multimodal::StageOrder& order, std::vector<std::string
         format_fixed(100 * elsewhere, 0) + " %): their order means little");
 }
 
+// Drivers are called across drawn paths.
+void note_samples(const Trajectory& path, std::vector<std::string>& notes) {
+  const int64_t samples = path.samples.size(0);
+  if (samples >= 20) return;
+  notes.push_back(std::to_string(samples) + " drawn paths: p and q of drivers " +
+                  (samples < 8 ? "need 8 and are left out" : "are rough below 20") +
+                  " (--samples)");
+}
+
 Measured measure(const Options& o, const Run& run, const Trajectory& path,
                  const std::vector<std::string>& stages,
                  const std::optional<TrainedModel>& classifier) {
   Measured out;
   out.highlight = highlighted(o, run, out.notes);
   out.lineage = lineage_of(o, path);
-  out.morphology = path_morphology(path);
-  if (!o.no_drivers) out.drivers = path_drivers(run, path, out.morphology, o.permutations, o.seed);
+  out.morphology = path_morphology(path, o.microns_per_pixel);
+  for (std::string& note : missing_scores(out.morphology)) out.notes.push_back(std::move(note));
+  if (!o.no_drivers) {
+    out.drivers = path_drivers(run, path, out.morphology, o.permutations, o.seed);
+    if (!out.morphology.empty()) note_samples(path, out.notes);
+  }
   const std::vector<std::string> frames = write_frames(path, o.output + "/frames");
   if (stages.size() < 2) return out;
   out.stages = classifier
@@ -251,6 +265,7 @@ ordered_json summary_of(const Options& o, const Trajectory& path, const Measured
   out["stations"] = text(path.stations);
   out["station_t"] = path.station_t;
   out["steps"] = path.t.size();
+  if (o.microns_per_pixel > 0) out["microns_per_pixel"] = o.microns_per_pixel;
   out["samples"] = path.samples.size(0);
   out["genes"] = path.genes.size();
   if (o.kind == "anchored") out["optimizer"] = o.optimizer;
@@ -293,6 +308,7 @@ void write_all(const Options& o, const Trajectory& path, const Measured& measure
   TrajectoryFigure figure;
   figure.highlight = measured.highlight;
   figure.morphology = measured.morphology;
+  figure.microns_per_pixel = o.microns_per_pixel;
   if (!measured.morphology.empty()) figure.drivers = measured.drivers;
   figure.subtitle = o.kind + " path, seed " + std::to_string(o.seed);
   add(write_trajectory_figures(path, figure, o.output));
@@ -383,6 +399,11 @@ void add_gene_options(CommandLine command, Options& o) {
                      "pictures of `cyto multimodal embed --pictures`");
   command.add_option("--lineage", o.lineage, "Whose known genes to flag; else by the last station")
       .one_of({"granulopoiesis", "monocytopoiesis", "maturation"});
+  command
+      .add_option("--microns-per-pixel", o.microns_per_pixel,
+                  "Scale of the decoded 128 x 128 images, for areas in square micrometres; else in "
+                  "pixels")
+      .positive();
   command.add_option("--permutations", o.permutations, "Of paths, for p values of drivers")
       .range(1, 1'000'000)
       .show_default();

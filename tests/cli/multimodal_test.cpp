@@ -85,14 +85,30 @@ void check_classified(const World& world) {
   CHECK_FALSE(world.has("seen", "frames/012.png"));
   const CsvTable stages = read_csv(world.folder / "seen/stages.csv");
   REQUIRE(stages.rows() == 12);
+  std::map<std::string, double> share;
   for (size_t row = 0; row < 12; ++row) {
     double sum = 0;
-    for (const std::string& kind : kinds)
-      sum += stages.number(row, stages.column("classifier_" + kind));
+    for (const std::string& kind : kinds) {
+      const double part = stages.number(row, stages.column("classifier_" + kind));
+      share[kind] += part / 12;
+      sum += part;
+    }
     CHECK(sum == doctest::Approx(1).epsilon(1e-5));
   }
   const Json found = Json::parse(world.file("seen", "trajectory.json"));
   CHECK(found["stages"]["classifier"]["peak_t"].size() == 3);
+  // Two stages at a time: it is noted where most is given to the third.
+  for (const std::string& left_out : kinds) {
+    std::string two;
+    for (const std::string& kind : kinds)
+      if (kind != left_out) two += (two.empty() ? "" : ",") + kind;
+    Words asked = words;
+    asked.insert(asked.end(), {"--stages", two});
+    const auto result = cyto(asked);
+    REQUIRE_MESSAGE(result.exit == 0, result.err);
+    CHECK((result.err.find("for other classes than these stages") != std::string::npos) ==
+          (share[left_out] > 0.5));
+  }
   const auto refused = [&](const std::string& stages, int exit, const std::string& text) {
     Words asked = words;
     *std::find(asked.begin(), asked.end(), world.folder / "seen") = world.folder / "refused";
@@ -126,6 +142,15 @@ void check_moved(const World& world) {
   CHECK_FALSE(world.has("unmasked", "morphology.csv"));
   CHECK(path("masked", {"--images", world.folder / "moved.h5"}).exit == 0);
   CHECK(world.has("masked", "morphology.csv"));
+  CHECK(world.file("masked", "figure.svg").find(">pixels<") != std::string::npos);
+  CHECK(
+      path("scaled", {"--images", world.folder / "moved.h5", "--microns-per-pixel", "0.5"}).exit ==
+      0);
+  CHECK(world.file("scaled", "figure.svg").find(">µm²<") != std::string::npos);
+  const CsvTable pixels = read_csv(world.folder / "masked/morphology.csv"),
+                 microns = read_csv(world.folder / "scaled/morphology.csv");
+  const auto area = pixels.column("cell_area");
+  CHECK(microns.number(3, area) == doctest::Approx(0.25 * pixels.number(3, area)));
   const auto missing = path("refused", {"--images", world.folder / "cells.h5"});
   CHECK(missing.exit == 4);
   CHECK(missing.err.find("cells.h5: --images: no such file") != std::string::npos);
