@@ -136,9 +136,9 @@ void add_pictures(CellPictures& pictures, const Run& run, const ImageCells& cell
 
 int64_t embed_images(const Options& o, const Run& run, Device device) {
   if (!run.image) throw StateError("the run has no image VAE: it was trained on RNA alone [cli]");
-  CellPictures pictures(o.pictures, o.force);
   const ImageCells cells(o.images, {.labels = o.labels});
   run.require_detector(cells.detector(), o.images);
+  CellPictures pictures(o.pictures, o.force);  // of another call are gone from here on
   for (const std::string& note : cells.notes()) console().note(note);
   DenseMatrix mu = encoded(cells.size(), 64, [&](const std::vector<int64_t>& rows) {
     return run.image->encode(cells.batch(rows).h.to(device));
@@ -159,7 +159,8 @@ void run(Options& o) {
        {{"--expr-source", "--expr-state", "--label-column"}, !o.rna.empty(), "with --rna"},
        {{"--label-column"},
         !o.rna.ends_with(".h5ad"),
-        "with other files than .h5ad, whose columns are copied"}});
+        "with other files than .h5ad, whose columns are copied"},
+       {{"--seed"}, o.umap, "with --umap"}});
   if (!o.output.ends_with(".h5ad"))
     throw ConfigError("--output expects a name ending in .h5ad, got " + escape_control(o.output) +
                       " [cli]");

@@ -13,7 +13,6 @@
 #include "cytograd/rna/cell_source.h"
 #include "cytograd/train/environment.h"
 #include "cytograd/train/stop.h"
-#include "multimodal/kept_genes.h"
 
 /// @file
 /// `cyto multimodal train`.
@@ -99,7 +98,8 @@ RnaCellOptions rna_options(const CellFiles& files) {
   out.group_column = files.group_column;
   out.reference = files.reference;
   out.variable = std::nullopt;
-  if (files.hvg == "none" || files.hvg == "from-var") return out;
+  out.marked = files.hvg == "from-var";
+  if (files.hvg == "none" || out.marked) return out;
   out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(files.hvg), .exact = files.hvg_exact};
   out.variable->n_top = files.n_top > 0 ? std::optional(files.n_top) : std::nullopt;
   return out;
@@ -116,13 +116,6 @@ struct Cells {
   TrainingData data;
 };
 
-// The genes that the file marks, of cells with all of its genes.
-RnaCells with_marked_genes(RnaCells cells, const CellFiles& files, const CellSplit& split) {
-  const rna::FileCells head(files.rna, files.matrix, 0);
-  return with_genes(std::move(cells), marked_genes(files.rna, head.head().var),
-                    split.rows("train"));
-}
-
 void read_rna(const RunConfig& config, Cells& out) {
   CellSplit split;
   const CellFiles& files = config.files;
@@ -132,7 +125,6 @@ void read_rna(const RunConfig& config, Cells& out) {
       return split.rows("train");
     });
   });
-  if (files.hvg == "from-var") out.rna = with_marked_genes(std::move(*out.rna), files, split);
   for (const std::string& step : out.rna->steps) console().detail(step);
   say(out.rna->notes);
   for (const std::string& note : split.notes) console().warn("RNA: " + note);

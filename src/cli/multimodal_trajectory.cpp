@@ -28,7 +28,7 @@ using nlohmann::ordered_json;
 struct Options : CommonOptions {
   CommandLine command;
   std::string run, from, to, kind = "anchored", clusters = "3", thin = "0", lineage, name;
-  std::string optimizer = "lbfgs";
+  std::string optimizer = gp::has_lbfgs() ? "lbfgs" : "adam";
   std::string classifier, images;
   std::vector<std::string> via, through, stages, genes;
   int64_t points = 100, samples = 20, anchors = 20, permutations = 1000;
@@ -324,7 +324,7 @@ void check_given(const Options& o) {
   check_options(
       o.command,
       {{{"--anchors", "--gp-opt"}, anchored, "with --kind anchored, got --kind " + o.kind},
-       {{"--permutations"}, !o.no_drivers, "without --no-drivers"}});
+       {{"--permutations", "--lineage"}, !o.no_drivers, "without --no-drivers"}});
   if (anchored && o.optimizer == "lbfgs" && !gp::has_lbfgs())
     throw ConfigError(
         "--gp-opt lbfgs expects a program built with NLopt, which this one is not; pass --gp-opt "

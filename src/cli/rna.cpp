@@ -91,7 +91,7 @@ rna::PreprocessOptions options_of(const PreprocessCommand& o, const rna::FileCel
   if (o.hvg == "none") {
     out.variable = std::nullopt;
   } else if (o.hvg == "from-var") {
-    out.genes = marked_genes(o.file, cells.head().var);
+    out.genes = rna::marked_genes(cells);
   } else {
     out.variable = rna::HvgOptions{.flavour = rna::hvg_flavour(o.hvg), .exact = o.exact};
     out.variable->n_top = o.n_top > 0 ? std::optional(o.n_top) : std::nullopt;

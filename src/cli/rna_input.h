@@ -16,9 +16,6 @@ namespace cytograd::cli {
 /// @throws ConfigError
 std::string matrix_of(const std::string& source);
 
-/// Genes that the column highly_variable of `var` marks, rising. @throws DataError h5ad.form
-std::vector<int64_t> marked_genes(const std::string& file, const AnnTable& var);
-
 /// f(); an error about data that names no file names this one.
 template <class F>
 auto in_file(const std::string& file, F f) {

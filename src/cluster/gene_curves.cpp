@@ -142,15 +142,22 @@ Trend trend_of(std::span<const double> curve) {
   return farthest > first ? Trend::transient_peak : Trend::transient_dip;
 }
 
+std::vector<int64_t> moving_genes(const Curves& f, double flat_range) {
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < f.rows; ++i)
+    if (!(range_of(f.row(i)) < flat_range)) out.push_back(i);
+  return out;
+}
+
 GeneClusters cluster_genes(const Curves& f, const GeneClusterOptions& options) {
   check_curves("cluster_genes", f);
   check<ValueError>(options.shape.initial.empty(), "cluster_genes",
                     "initial expects no rows: they are counted after flat genes are left out");
   GeneClusters out;
   out.labels.assign(static_cast<size_t>(f.rows), -1);
-  std::vector<int64_t> moving;
+  const std::vector<int64_t> moving = moving_genes(f, options.flat_range);
   for (int64_t i = 0; i < f.rows; ++i)
-    (range_of(f.row(i)) < options.flat_range ? out.flat : moving).push_back(i);
+    if (!std::binary_search(moving.begin(), moving.end(), i)) out.flat.push_back(i);
   if (moving.empty()) return out;
   check<ValueError>(options.shape.k <= static_cast<int64_t>(moving.size()), "cluster_genes",
                     "k expects at most ", moving.size(), " (genes that are not flat), got ",

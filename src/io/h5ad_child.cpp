@@ -1,5 +1,8 @@
 #include "io/h5ad_child.h"
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,8 +26,13 @@ constexpr int failed = 1, out_of_memory = 2;        // exit statuses
 constexpr int most_waits = 10'000;                  // of a millisecond
 
 void limit_this_process(const ChildLimits& limits) {
-  for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGINT, SIGTERM, SIGXCPU})
-    std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGXCPU}) std::signal(signal, SIG_DFL);
+  // A terminal sends these to both; what they mean is the parent's to decide, and this process
+  // does not outlive it.
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
+#if defined(__linux__)
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
   sigset_t out_of_time;
   sigemptyset(&out_of_time);
   sigaddset(&out_of_time, SIGXCPU);
@@ -83,8 +91,8 @@ class Reaper {
     for (int waits = 0; waits < most_waits; ++waits) {
       int status = 0;
       const pid_t ended = waitpid(pid_, &status, WNOHANG);
-      collected_ = ended == pid_;
-      if (collected_) return status;
+      collected_ = ended == pid_ || (ended < 0 && errno == ECHILD);
+      if (ended == pid_) return status;
       if (ended < 0 && errno != EINTR) return std::nullopt;
       nanosleep(&millisecond, nullptr);
     }
@@ -111,10 +119,6 @@ std::string name_of_signal(int signal) {
       return "SIGILL";
     case SIGKILL:
       return "SIGKILL";
-    case SIGINT:
-      return "SIGINT";
-    case SIGTERM:
-      return "SIGTERM";
     default:
       return "signal " + std::to_string(signal);
   }
@@ -125,13 +129,14 @@ std::string size_text(uint64_t bytes) {
   return std::to_string(bytes >> (whole ? 30 : 20)) + (whole ? " GiB" : " MiB");
 }
 
-// What ended a child, by its wait status.
-Fault crash(const std::string& path, const std::optional<int>& status, const ChildLimits& limits) {
+// What ended a child, by its wait status, if it has ended at all.
+Fault crash(const std::string& path, bool ended, const std::optional<int>& status,
+            const ChildLimits& limits) {
   const std::string reader = "the process that reads this file ";
   const auto past_limit = [&](const std::string& what) {
     return Fault{"h5ad.crash", path, "", reader + what, "", "take fewer cells, or copy it again"};
   };
-  std::string end = "sent what no reader sends";
+  std::string end = ended ? "stopped before it was done" : "sent what no reader sends";
   if (status && WIFSIGNALED(*status)) {
     const int signal = WTERMSIG(*status);
     if (signal == SIGXCPU)
@@ -175,7 +180,7 @@ void Receiver::bytes(void* data, size_t size) {
   for (char* at = static_cast<char*>(data); size > 0;) {
     const ssize_t got = read(from_, at, size);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw ChildDied{.ended = got == 0};
+    if (got <= 0) throw ChildDied{.ended = true};
     at += got;
     size -= static_cast<size_t>(got);
   }
@@ -241,7 +246,7 @@ void read_in_child(const std::string& path, const std::function<void(Sender&)>& 
     Receiver in(ends[0], path);
     receive(in);
   } catch (const ChildDied& died) {
-    throw DataError(crash(path, died.ended ? reaper.status() : std::nullopt, limits));
+    throw DataError(crash(path, died.ended, died.ended ? reaper.status() : std::nullopt, limits));
   }
 }
 

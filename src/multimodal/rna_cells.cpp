@@ -105,7 +105,7 @@ Rows rows_to_fit(const std::function<Rows(const RnaCells&)>& training, const Rna
 
 void require_dispersion(const ExpressionInput& input, const RnaCellOptions& options,
                         const rna::FileCells& file) {
-  if (input.state != "scaled" || !options.variable) return;
+  if (input.state != "scaled" || !options.variable || options.marked) return;
   throw DataError(Fault{"rna.values", file.path(), file.head().matrix,
                         "values that were divided by the deviation of each gene",
                         "counts or logarithms of normalised counts to choose genes by",
@@ -186,7 +186,8 @@ RnaCells read_rna_cells(const std::string& path, const RnaCellOptions& options,
   for (const int64_t row : fitted) fitted_of_file.push_back(chosen.rows[static_cast<size_t>(row)]);
   rna::PreprocessOptions steps;
   steps.logarithms = input.state != "counts";
-  steps.variable = options.variable;
+  steps.variable = options.marked ? std::nullopt : options.variable;
+  if (options.marked) steps.genes = rna::marked_genes(file);
   rna::Preprocessed fit = rna::preprocess(SomeCells(file, fitted_of_file), steps);
   // The same steps for all, with the genes and constants of the training cells.
   steps.genes = fit.genes;

@@ -139,35 +139,29 @@ void Stage::stop_if_asked() const {
                    "; go on with `cyto multimodal train --resume " + setup_.folder + "`");
 }
 
-void Stage::diverged(const StageBatch& batch, const std::string& what,
-                     const std::string& norm) const {
-  const std::pair<const char*, Tensor> all[] = {{"x", batch.x},
-                                                {"reference", batch.reference},
-                                                {"features", batch.image.h},
-                                                {"images", batch.image.image},
-                                                {"masks", batch.image.mask}};
-  TensorMap inputs;
-  for (const auto& [name, tensor] : all)
-    if (tensor.defined()) inputs[name] = tensor.to(Device::cpu());
-  const auto name_of = [&](size_t i) {
-    return escape_control(setup_.names[static_cast<size_t>(batch.rows[i])]);
-  };
-  std::string text =
-      "training of the " + setup_.name + " VAE diverged at epoch " +
-      std::to_string(progress_.epoch + 1) + ", step " + std::to_string(progress_.step + 1) + ": " +
-      what + "; lr " + format_double(setup_.options.lr) + "; gradient norm " + norm +
-      "; first value that is not finite in " + first_non_finite(inputs, model_) + "; cells";
-  for (size_t i = 0; i < std::min<size_t>(batch.rows.size(), 8); ++i)
-    text += (i > 0 ? ", " : " ") + name_of(i);
-  if (batch.rows.size() > 8) text += " and " + std::to_string(batch.rows.size() - 8) + " more";
-  std::string names;
-  for (size_t i = 0; i < batch.rows.size(); ++i) names += (i > 0 ? "\n" : "") + name_of(i);
-  const std::string path = setup_.folder + "/diverged.safetensors";
-  write_safetensors(path, inputs,
-                    {{"samples", names}, {"step", std::to_string(progress_.step + 1)}});
-  throw DivergedError(text + "; batch saved to " + escape_control(path) +
-                      "; the last checkpoint is good; try a smaller --" + setup_.name +
-                      "-lr or --clip 5 [nan]");
+void Stage::diverged(const StageBatch& batch, const Values& terms,
+                     std::optional<double> norm) const {
+  const std::pair<const char*, Tensor> inputs[] = {{"x", batch.x},
+                                                   {"reference", batch.reference},
+                                                   {"features", batch.image.h},
+                                                   {"images", batch.image.image},
+                                                   {"masks", batch.image.mask}};
+  DivergedStep report;
+  report.training = "training of the " + setup_.name + " VAE";
+  report.epoch = progress_.epoch + 1;
+  report.step = progress_.step + 1;
+  report.terms = terms;
+  report.lr = setup_.options.lr;
+  report.grad_norm = norm;
+  for (const auto& [name, tensor] : inputs)
+    if (tensor.defined()) report.inputs[name] = tensor;
+  report.model = &model_;
+  report.kind = "cells";
+  for (const int64_t row : batch.rows)
+    report.names.push_back(setup_.names[static_cast<size_t>(row)]);
+  report.folder = setup_.folder;
+  report.hint = "--" + setup_.name + "-lr or --clip 5";
+  throw_diverged(report);
 }
 
 double Stage::step(const StageBatch& batch) {
@@ -175,14 +169,15 @@ double Stage::step(const StageBatch& batch) {
   optimizer_.zero_grad();
   StageLoss found = loss(batch, beta(), progress_.step);
   const double total = found.total.item();
-  if (!std::isfinite(total))
-    diverged(batch,
-             "loss " + format_double(total) + values_text(found.terms) + values_text(found.parts));
+  Values terms = {{"", total}};  // "loss 1.5 mse 1.2"
+  for (const Values& more : {found.terms, found.parts})
+    terms.insert(terms.end(), more.begin(), more.end());
+  if (!std::isfinite(total)) diverged(batch, terms, std::nullopt);
   found.total.backward();
   found.total = {};
   if (setup_.clip > 0) {
     const double norm = optim::clip_grad_norm(model_.named_parameters(), setup_.clip);
-    if (!std::isfinite(norm)) diverged(batch, "loss " + format_double(total), format_double(norm));
+    if (!std::isfinite(norm)) diverged(batch, terms, norm);
   }
   optimizer_.step();
   ++progress_.step;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,8 +77,8 @@ class Stage {
   void stop_if_asked() const;
   void write_row(const EpochInfo& info) const;
   double beta() const;
-  [[noreturn]] void diverged(const StageBatch& batch, const std::string& what,
-                             const std::string& norm = "not computed") const;
+  [[noreturn]] void diverged(const StageBatch& batch, const Values& terms,
+                             std::optional<double> norm) const;
 
   StageSetup setup_;
   nn::Module& model_;

@@ -145,16 +145,12 @@ cluster::GeneClusterOptions cluster_options(const TrajectoryOptions& o) {
 
 // Before the samples are decoded, which takes long.
 void check_clusters(const Run& run, const TrajectoryOptions& o, const cluster::Curves& fold) {
-  const double flat = cluster_options(o).flat_range;
-  int64_t moving = 0;
-  for (int64_t g = 0; g < fold.rows; ++g) {
-    const auto [least, largest] = std::minmax_element(fold.row(g).begin(), fold.row(g).end());
-    moving += *largest - *least >= flat;
-  }
+  const auto moving =
+      static_cast<int64_t>(cluster::moving_genes(fold, cluster_options(o).flat_range).size());
   check<ValueError>(moving == 0 || o.clusters <= moving, op, escape_control(run.path),
                     ": clusters: k expects at most ", moving,
                     ", the genes that are not flat along the path, got ", o.clusters,
-                    "; fewer clusters, or auto [cli]");
+                    "; fewer clusters, or auto");
 }
 
 void decode(const Run& run, const TrajectoryOptions& o, Trajectory& out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <variant>
 
 #include "cytograd/core/error.h"
 #include "io/sparse_rows.h"
@@ -106,6 +107,21 @@ void FileCells::each(const Take& take) const {
     take(first, rows);
   });
   if (now.stored != summary_.stored) throw changed();
+}
+
+std::vector<int64_t> marked_genes(const FileCells& cells) {
+  for (const auto& [name, column] : cells.head().var.columns) {
+    const auto* flags = std::get_if<std::vector<bool>>(&column);
+    if (name != "highly_variable" || !flags) continue;
+    std::vector<int64_t> out;
+    for (size_t g = 0; g < flags->size(); ++g)
+      if ((*flags)[g]) out.push_back(static_cast<int64_t>(g));
+    if (!out.empty()) return out;
+  }
+  const bool raw = cells.head().matrix.starts_with("raw/");
+  throw DataError(Fault{"h5ad.form", cells.path(), raw ? "raw/var" : "var/highly_variable",
+                        "no gene is marked" + std::string(raw ? " as highly_variable" : ""),
+                        "true and false per gene", "see --hvg seurat"});
 }
 
 }  // namespace cytograd::rna

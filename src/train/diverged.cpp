@@ -1,5 +1,6 @@
 #include "train/diverged.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cytograd/core/error.h"
@@ -15,15 +16,28 @@ bool all_finite(const Tensor& tensor) {
   return true;
 }
 
-// A checkpoint of a run, and so the batch too, must hold UTF-8.
-std::string sample_names(const DivergedStep& step, size_t most, const char* separator) {
+// What is saved must hold UTF-8.
+std::string joined(const std::vector<std::string>& names, size_t most, const char* separator) {
   std::string out;
-  const auto& indices = step.batch->indices;
-  for (size_t i = 0; i < indices.size() && i < most; ++i)
-    out += (i ? separator : "") +
-           escape_control(step.dataset->samples[static_cast<size_t>(indices[i])].id);
-  if (indices.size() > most) out += " and " + std::to_string(indices.size() - most) + " more";
+  for (size_t i = 0; i < std::min(most, names.size()); ++i)
+    out += (i ? separator : "") + escape_control(names[i]);
+  if (names.size() > most) out += " and " + std::to_string(names.size() - most) + " more";
   return out;
+}
+
+// "; batch saved to PATH", or why it was not: what diverged matters more.
+std::string saved(const DivergedStep& step) {
+  const std::string path = step.folder + "/diverged.safetensors";
+  TensorMap batch;
+  for (const auto& [name, tensor] : step.inputs) batch[name] = tensor.to(Device::cpu());
+  try {
+    write_safetensors(path, batch,
+                      {{step.kind, joined(step.names, step.names.size(), "\n")},
+                       {"step", std::to_string(step.step)}});
+  } catch (const FileError& e) {
+    return std::string("; the batch could not be saved: ") + e.what();
+  }
+  return "; batch saved to " + escape_control(path);
 }
 
 }  // namespace
@@ -40,23 +54,16 @@ std::string first_non_finite(const TensorMap& inputs, const nn::Module& model) {
 }
 
 void throw_diverged(const DivergedStep& step) {
-  std::string text = "training diverged at epoch " + std::to_string(step.epoch) + ", step " +
-                     std::to_string(step.step) + ": loss";
-  for (const auto& [name, value] : step.terms) text += " " + name + " " + format_double(value);
+  std::string text = step.training + " diverged at epoch " + std::to_string(step.epoch) +
+                     ", step " + std::to_string(step.step) + ": loss";
+  for (const auto& [name, value] : step.terms)
+    text += (name.empty() ? "" : " " + name) + " " + format_double(value);
   text += "; lr " + format_double(step.lr) + "; gradient norm " +
           (step.grad_norm ? format_double(*step.grad_norm) : "not computed") +
-          "; first value that is not finite in " + step.layer + "; samples " +
-          sample_names(step, 8, ", ");
-  if (!step.folder.empty()) {
-    const std::string path = step.folder + "/diverged.safetensors";
-    write_safetensors(path,
-                      {{"images", step.batch->images.to(Device::cpu())},
-                       {"labels", step.batch->labels.to(Device::cpu())}},
-                      {{"samples", sample_names(step, step.batch->indices.size(), "\n")},
-                       {"step", std::to_string(step.step)}});
-    text += "; batch saved to " + escape_control(path) + "; the last checkpoint is good";
-  }
-  throw DivergedError(text + "; try a smaller --lr or --clip-norm 1 [nan]");
+          "; first value that is not finite in " + first_non_finite(step.inputs, *step.model) +
+          "; " + step.kind + " " + joined(step.names, 8, ", ");
+  if (!step.folder.empty()) text += saved(step) + "; the last checkpoint is good";
+  throw DivergedError(text + "; try a smaller " + step.hint + " [nan]");
 }
 
 }  // namespace cytograd

@@ -130,15 +130,17 @@ double Trainer::learning_rate() const { return config_.lr * schedule_(progress_.
 void Trainer::diverged(const Batch& batch, const std::vector<std::pair<std::string, double>>& terms,
                        std::optional<double> grad_norm) {
   DivergedStep report;
-  report.batch = &batch;
-  report.dataset = &task_.dataset;
+  report.epoch = progress_.epoch + 1;
+  report.step = progress_.step + 1;
   report.terms = terms;
   report.lr = learning_rate();
   report.grad_norm = grad_norm;
-  report.epoch = progress_.epoch + 1;
-  report.step = progress_.step + 1;
-  report.layer = first_non_finite({{"images", batch.images}}, *model_);
+  report.inputs = {{"images", batch.images}, {"labels", batch.labels}};
+  report.model = model_.get();
+  for (const int64_t i : batch.indices)
+    report.names.push_back(task_.dataset.samples[static_cast<size_t>(i)].id);
   report.folder = folder_ ? folder_->path() : "";
+  report.hint = "--lr or --clip-norm 1";
   throw_diverged(report);
 }
 

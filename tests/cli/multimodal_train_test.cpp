@@ -13,7 +13,6 @@ using Words = std::vector<std::string>;
 
 // Before any file is looked for.
 void refuses(const char* command, Words given, const std::string& text) {
-  const TempFolder folder;
   Words words = {"multimodal", command};
   words.insert(words.end(), given.begin(), given.end());
   const auto result = cyto(words);

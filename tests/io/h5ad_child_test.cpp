@@ -31,7 +31,7 @@ class Crashes {
 
   // The message after `work` in the child, whose one part is a list of whole numbers.
   std::string message(const Work& work, const ChildLimits& limits = {}) const {
-    return expect_fault<DataError>("h5ad.crash", [&] {
+    const std::string out = expect_fault<DataError>("h5ad.crash", [&] {
       read_in_child(
           path_, work,
           [](Receiver& from) {
@@ -40,6 +40,9 @@ class Crashes {
           },
           limits);
     });
+    CHECK(waitpid(-1, nullptr, WNOHANG) == -1);  // no child is left over
+    CHECK(errno == ECHILD);
+    return out;
   }
 
   // What was found, with the file before it and the id behind it.
@@ -77,6 +80,25 @@ TEST_CASE("h5ad child: death by a signal has the signal's name") {
     to.number(1);
     std::raise(SIGSEGV);
   }) == crashes.said(std::string("was ended by SIGSEGV") + again));
+}
+
+TEST_CASE("h5ad child: what stops a program from a terminal is the parent's to obey") {
+  const TempFolder folder;
+  write_file_atomically(folder / "cells.h5ad", "any bytes");
+  int64_t got = 0;
+  read_in_child(
+      folder / "cells.h5ad",
+      [](Sender& to) {
+        std::raise(SIGINT);
+        std::raise(SIGTERM);
+        to.part();
+        to.number(5);
+      },
+      [&](Receiver& from) {
+        from.part();
+        got = static_cast<int64_t>(from.number());
+      });
+  CHECK(got == 5);
 }
 
 TEST_CASE("h5ad child: the limit on processor time") {

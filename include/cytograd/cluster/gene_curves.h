@@ -54,6 +54,9 @@ struct GeneClusters {
 /// @throws ValueError where k exceeds the number of genes that are not flat, and as `k_shape`
 GeneClusters cluster_genes(const Curves& fold_changes, const GeneClusterOptions& options = {});
 
+/// Rows that are not flat, which are those that `cluster_genes` clusters.
+std::vector<int64_t> moving_genes(const Curves& fold_changes, double flat_range);
+
 /// Fold changes: each row divided by its mean + 1e-10.
 Curves fold_changes(const Curves& expression);
 

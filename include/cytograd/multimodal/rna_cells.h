@@ -24,6 +24,7 @@ struct RnaCellOptions {
   std::string group_column = "";   ///< donors: whole ones go to one part of the split
   std::string reference = "";      ///< entry of obsm [cells, 50] for the cosine; "" none
   std::optional<rna::HvgOptions> variable = rna::HvgOptions{};  ///< nothing: all genes
+  bool marked = false;  ///< the genes that var/highly_variable marks, in place of `variable`
   std::vector<std::string> drop_classes = {};
 };
 

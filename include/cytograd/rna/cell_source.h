@@ -88,6 +88,10 @@ class FileCells : public CellSource {
   std::vector<CsrMatrix> blocks_;
 };
 
+/// Genes that the column highly_variable of the matrix' var marks (anndata, scanpy), rising.
+/// @throws DataError h5ad.form if it marks none
+std::vector<int64_t> marked_genes(const FileCells& cells);
+
 /// `preprocess` of cells in blocks: three passes, two more with `exclude_above`, two fewer where no
 /// genes are chosen by their dispersion. The same bits as of the whole matrix. Memory: the genes
 /// that are kept. @throws as that; DataError rna.values with the number of such values
