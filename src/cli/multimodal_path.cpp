@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "cytograd/core/parallel.h"
 #include "cytograd/io/csv.h"
@@ -63,18 +64,48 @@ std::vector<std::vector<double>> path_morphology(const Trajectory& path, double 
   return measure(path.frames, path.masks, microns_per_pixel > 0 ? microns_per_pixel : 1);
 }
 
-std::vector<std::string> missing_scores(const std::vector<std::vector<double>>& morphology) {
-  std::vector<std::string> out;
+void note_missing_scores(const std::vector<std::vector<double>>& morphology,
+                         std::vector<std::string>& notes) {
   for (size_t m = 0; m < Morphology::names.size(); ++m) {
     const auto missing =
         std::count_if(morphology.begin(), morphology.end(),
                       [m](const std::vector<double>& scores) { return std::isnan(scores[m]); });
     if (missing > 0)
-      out.push_back(std::string(Morphology::names[m]) + " cannot be measured at " +
-                    std::to_string(missing) + " of " + std::to_string(morphology.size()) +
-                    " steps");
+      notes.push_back(std::string(Morphology::names[m]) + " cannot be measured at " +
+                      std::to_string(missing) + " of " + std::to_string(morphology.size()) +
+                      " steps");
   }
-  return out;
+}
+
+void note_order(const std::string& judge, const multimodal::StageOrder& order,
+                std::vector<std::string>& notes) {
+  for (const auto& [first, second] : order.inversions)
+    notes.push_back(judge + " \"" + order.stages[static_cast<size_t>(second)] +
+                    "\" comes before \"" + order.stages[static_cast<size_t>(first)] + "\"");
+  for (size_t s = 1; s < order.stages.size(); ++s)
+    if (order.peak_t[s] == order.peak_t[s - 1])
+      notes.push_back(judge + " \"" + order.stages[s - 1] + "\" and \"" + order.stages[s] +
+                      "\" come at once");
+  for (size_t s = 0; s < order.stages.size(); ++s)
+    if (std::isnan(order.peak_t[s]))
+      notes.push_back(judge + " none is of \"" + order.stages[s] + "\"");
+}
+
+void note_elsewhere(const multimodal::StageOrder& order, std::vector<std::string>& notes) {
+  const double sum = std::accumulate(order.shares.values.begin(), order.shares.values.end(), 0.0);
+  const double elsewhere = 1 - sum / static_cast<double>(order.shares.length);
+  if (elsewhere > 0.5)
+    notes.push_back(
+        "the classifier takes the decoded images for other classes than these stages (" +
+        format_fixed(100 * elsewhere, 0) + " %): their order means little");
+}
+
+void note_samples(const Trajectory& path, std::vector<std::string>& notes) {
+  const int64_t samples = path.samples.size(0);
+  if (samples >= 20) return;
+  notes.push_back(std::to_string(samples) + " drawn paths: p and q of drivers " +
+                  (samples < 8 ? "need 8 and are left out" : "are rough below 20") +
+                  " (--samples)");
 }
 
 std::vector<Driver> path_drivers(const multimodal::Run& run, const Trajectory& path,

@@ -17,8 +17,16 @@ namespace cytograd::cli {
 /// @param microns_per_pixel  of the decoded images; 0: areas are in pixels
 std::vector<std::vector<double>> path_morphology(const multimodal::Trajectory& path,
                                                  double microns_per_pixel);
-/// Scores that steps of the path do not have, with their number.
-std::vector<std::string> missing_scores(const std::vector<std::vector<double>>& morphology);
+/// Scores that steps of the path do not have.
+void note_missing_scores(const std::vector<std::vector<double>>& morphology,
+                         std::vector<std::string>& notes);
+/// Drivers are called across drawn paths, of which there should be twenty.
+void note_samples(const multimodal::Trajectory& path, std::vector<std::string>& notes);
+/// Stages out of order, at once or absent, as `judge` sees them.
+void note_order(const std::string& judge, const multimodal::StageOrder& order,
+                std::vector<std::string>& notes);
+/// A classifier may take most frames for something that is no stage of the path.
+void note_elsewhere(const multimodal::StageOrder& order, std::vector<std::string>& notes);
 
 /// Genes beside morphology over the sampled paths; without masks, changes and times only.
 std::vector<multimodal::Driver> path_drivers(const multimodal::Run& run,

@@ -173,39 +173,6 @@ std::vector<std::string> stages_of(const Options& o, const Run& run,
   return out;
 }
 
-void note_order(const std::string& judge, const multimodal::StageOrder& order,
-                std::vector<std::string>& notes) {
-  for (const auto& [first, second] : order.inversions)
-    notes.push_back(judge + " \"" + order.stages[static_cast<size_t>(second)] +
-                    "\" comes before \"" + order.stages[static_cast<size_t>(first)] + "\"");
-  for (size_t s = 1; s < order.stages.size(); ++s)
-    if (order.peak_t[s] == order.peak_t[s - 1])
-      notes.push_back(judge + " \"" + order.stages[s - 1] + "\" and \"" + order.stages[s] +
-                      "\" come at once");
-  for (size_t s = 0; s < order.stages.size(); ++s)
-    if (std::isnan(order.peak_t[s]))
-      notes.push_back(judge + " none is of \"" + order.stages[s] + "\"");
-}
-
-// A classifier may take most frames for something that is no stage of the path.
-void note_elsewhere(const multimodal::StageOrder& order, std::vector<std::string>& notes) {
-  const double sum = std::accumulate(order.shares.values.begin(), order.shares.values.end(), 0.0);
-  const double elsewhere = 1 - sum / static_cast<double>(order.shares.length);
-  if (elsewhere > 0.5)
-    notes.push_back(
-        "the classifier takes the decoded images for other classes than these stages (" +
-        format_fixed(100 * elsewhere, 0) + " %): their order means little");
-}
-
-// Drivers are called across drawn paths.
-void note_samples(const Trajectory& path, std::vector<std::string>& notes) {
-  const int64_t samples = path.samples.size(0);
-  if (samples >= 20) return;
-  notes.push_back(std::to_string(samples) + " drawn paths: p and q of drivers " +
-                  (samples < 8 ? "need 8 and are left out" : "are rough below 20") +
-                  " (--samples)");
-}
-
 Measured measure(const Options& o, const Run& run, const Trajectory& path,
                  const std::vector<std::string>& stages,
                  const std::optional<TrainedModel>& classifier) {
@@ -213,7 +180,7 @@ Measured measure(const Options& o, const Run& run, const Trajectory& path,
   out.highlight = highlighted(o, run, out.notes);
   out.lineage = lineage_of(o, path);
   out.morphology = path_morphology(path, o.microns_per_pixel);
-  for (std::string& note : missing_scores(out.morphology)) out.notes.push_back(std::move(note));
+  note_missing_scores(out.morphology, out.notes);
   if (!o.no_drivers) {
     out.drivers = path_drivers(run, path, out.morphology, o.permutations, o.seed);
     if (!out.morphology.empty()) note_samples(path, out.notes);
