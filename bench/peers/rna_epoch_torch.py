@@ -1,9 +1,10 @@
 """Epochs of the RNA beta-VAE in PyTorch eager, for trajectory_peer.py: what bench/rna/rna_vae_bench.cpp times.
 
-    rna_epoch_torch.py CELLS GENES EPOCHS THREADS fused|default [--processor]
+    rna_epoch_torch.py CELLS GENES EPOCHS DENSITY THREADS fused|default keep|flush [--processor]
 
-Shuffled batches of 128 cells that lie in memory, float32, Adam in one fused kernel or as `torch.optim.Adam` comes. Prints
-the seconds of each epoch after an untimed one and its mean loss; --processor: seconds of the processor instead of the clock.
+Shuffled batches of 128 cells that lie in memory, float32, all but a share DENSITY of their expression zero. Adam in one
+fused kernel or as `torch.optim.Adam` comes; denormal numbers kept, as PyTorch comes, or taken for zeros. Prints the seconds
+of each epoch after an untimed one and its mean loss; --processor: seconds of the processor instead of the clock.
 """
 import json
 import os
@@ -31,14 +32,16 @@ def run_epoch(model, optimiser, expression, latents):
 
 
 def main():
-    cells, genes, epochs, threads = map(int, sys.argv[1:5])
+    cells, genes, epochs = map(int, sys.argv[1:4])
+    density, threads = float(sys.argv[4]), int(sys.argv[5])
     clock = time.process_time if "--processor" in sys.argv else time.perf_counter
+    torch.set_flush_denormal(sys.argv[7] == "flush")  # threads take it from this one
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
     model = vae_parity.RnaVae(genes)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True if sys.argv[5] == "fused" else None)
-    expression, latents = torch.rand(cells, genes), 2 * torch.rand(cells, 50) - 1
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True if sys.argv[6] == "fused" else None)
+    expression, latents = torch.rand(cells, genes) * (torch.rand(cells, genes) < density), 2 * torch.rand(cells, 50) - 1
     seconds, losses = [], []
     for epoch in range(epochs + 1):
         begin = clock()

@@ -1,8 +1,9 @@
 // Times epochs of the RNA half of the multimodal beta-VAE: shuffled batches of 128 cells, float32,
 // Adam.
-//   bench_rna_vae CELLS GENES EPOCHS [--processor]
-// Prints one JSON object: the seconds of each epoch after an untimed one, of the wall clock or of
-// the processor, and the mean loss of each. bench/peers/trajectory_peer.py sets it beside PyTorch.
+//   bench_rna_vae CELLS GENES EPOCHS DENSITY [--processor]
+// DENSITY: the share of the expression that is not zero. Prints one JSON object: the seconds of
+// each epoch after an untimed one, of the wall clock or of the processor, and the mean loss of
+// each. bench/peers/trajectory_peer.py sets it beside PyTorch.
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
@@ -28,6 +29,15 @@ Tensor uniform(const Shape& shape, double low, double high, const char* purpose)
   Rng rng(0, purpose);
   for (int64_t i = 0; i < x.numel(); ++i)
     x.data<float>()[i] = static_cast<float>(rng.uniform(low, high));
+  return x;
+}
+
+// Zero but for a share of `density`, which is uniform in (0, 1].
+Tensor sparse(const Shape& shape, double density, const char* purpose) {
+  Tensor x = Tensor::zeros(shape);
+  Rng rng(0, purpose);
+  for (int64_t i = 0; i < x.numel(); ++i)
+    if (rng.uniform(0, 1) < density) x.data<float>()[i] = static_cast<float>(1 - rng.uniform(0, 1));
   return x;
 }
 
@@ -60,10 +70,10 @@ void print_list(const char* name, const std::vector<double>& values) {
   std::printf("]");
 }
 
-int run(int64_t cells, int64_t genes, int64_t epochs, double (*clock)()) {
+int run(int64_t cells, int64_t genes, int64_t epochs, double density, double (*clock)()) {
   const models::RnaVae model(genes);
   optim::Adam adam(model.named_parameters(), {.lr = 1e-3});
-  const Tensor expression = uniform({cells, genes}, 0, 1, "expression");
+  const Tensor expression = sparse({cells, genes}, density, "expression");
   const Tensor latents = uniform({cells, models::RnaVae::latent}, -1, 1, "latents");
   std::vector<double> seconds, losses;
   for (int64_t epoch = 0; epoch <= epochs; ++epoch) {
@@ -84,16 +94,19 @@ int run(int64_t cells, int64_t genes, int64_t epochs, double (*clock)()) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool processor = argc == 5 && std::string(argv[4]) == "--processor";
+  const bool processor = argc == 6 && std::string(argv[5]) == "--processor";
   const int64_t cells = argc > 1 ? std::atoll(argv[1]) : 0,
                 genes = argc > 2 ? std::atoll(argv[2]) : 0,
                 epochs = argc > 3 ? std::atoll(argv[3]) : 0;
-  if ((argc != 4 && !processor) || cells < 1 || genes < 1 || epochs < 1) {
-    std::fputs("usage: bench_rna_vae CELLS GENES EPOCHS [--processor]\n", stderr);
+  const double density = argc > 4 ? std::atof(argv[4]) : 0;
+  if ((argc != 5 && !processor) || cells < 1 || genes < 1 || epochs < 1 || !(density > 0) ||
+      density > 1) {
+    std::fputs("usage: bench_rna_vae CELLS GENES EPOCHS DENSITY [--processor]\n", stderr);
     return 2;
   }
   try {
-    return run(cells, genes, epochs, processor ? bench::processor_seconds : bench::wall_seconds);
+    return run(cells, genes, epochs, density,
+               processor ? bench::processor_seconds : bench::wall_seconds);
   } catch (const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return static_cast<int>(error.exit_code());

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/flush_denormals.h"
 #include "cytograd/core/error.h"
 
 namespace cytograd {
@@ -149,6 +150,7 @@ class Pool {
  private:
   void work() {
     const InsideParallel inside;
+    const FlushDenormals flush;
     std::unique_lock lock(mutex_);
     while (!stop_) {
       if (queue_.empty()) {
@@ -227,6 +229,7 @@ void set_num_threads(int count) {
 
 void detail::parallel_for(int64_t n, int64_t grain, ChunkFunction function, void* context) {
   if (n <= 0) return;
+  const FlushDenormals flush;
   grain = std::clamp<int64_t>(grain, 1, n);
   const int64_t chunks = (n - 1) / grain + 1;
   State& s = state();

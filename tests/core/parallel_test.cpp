@@ -157,6 +157,39 @@ TEST_CASE("nested loops stay on their thread, and cannot change the number of th
 
 // ThreadSanitizer cannot follow a child that starts threads.
 #ifndef CYTOGRAD_TSAN
+TEST_CASE(
+    "denormal numbers are zeros inside loops on x86, on every thread, and stay what they are "
+    "outside") {
+  // volatile: computed when and where it stands.
+  volatile float smallest = 1.17549435e-38f;
+  volatile double small = 2.2250738585072014e-308;
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    const Threads these(threads);
+    std::vector<float> halves(64, 1);
+    std::vector<double> wide(64, 1), read(64, 1);
+    volatile double denormal = small / 2;
+    CHECK(denormal != 0);
+    parallel_for(64, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto k = static_cast<size_t>(i);
+        halves[k] = smallest / 2;
+        wide[k] = small / 2;
+        read[k] = denormal * 4;
+      }
+    });
+#if defined(__SSE2__)
+    CHECK(halves == std::vector<float>(64, 0));
+    CHECK(wide == std::vector<double>(64, 0));
+    CHECK(read == std::vector<double>(64, 0));
+#endif
+    CHECK(smallest / 2 != 0);
+    CHECK_THROWS_AS(parallel_for(2, 1, [](int64_t, int64_t) { throw Error("stops the loop"); }),
+                    Error);
+    CHECK(smallest / 2 != 0);
+  }
+}
+
 TEST_CASE("a forked child runs loops of its own and exits") {
   const Threads threads(3);
   CHECK(parallel_total(1000, 1) == 499'500);

@@ -24,7 +24,8 @@ void parallel_for(int64_t n, int64_t grain, ChunkFunction function, void* contex
 /// partial result per chunk and combines them in order gives the same bits for any thread count.
 /// Nested calls run on the calling thread. If `f` throws, no further chunk is begun, and the
 /// exception of the first failing chunk in order is rethrown here once the others have ended.
-/// Several threads may call this at once. A forked child starts with workers of its own.
+/// On x86, denormal numbers are zeros inside `f`. Several threads may call this at once. A forked
+/// child starts with workers of its own.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   using Fn = std::remove_reference_t<F>;
